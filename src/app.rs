@@ -1,0 +1,118 @@
+//! What a handler is given: the settings, the keys, and three verbs for the database.
+
+use std::sync::{Arc, Mutex};
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+
+use crate::caller::Caller;
+use crate::changes::Tx;
+use crate::config::{Config, Secret};
+use crate::db::{Conn, Db};
+use crate::error::Error;
+
+/// The running product.
+pub struct App {
+    /// Every setting.
+    pub config: Config,
+    /// The database.
+    pub db: Db,
+    secret: Secret,
+    /// SHA-256 of the one-time token that lets somebody make the first admin.
+    setup: Mutex<Option<[u8; 32]>>,
+}
+
+/// What a key is for. Each use has its own, so that a signature of one is worth nothing in another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyUse {
+    /// Access tokens.
+    Tokens,
+    /// List cursors.
+    Cursors,
+    /// Forms before there is a session.
+    Forms,
+    /// The cookie that names the session.
+    SessionCookie,
+}
+
+impl App {
+    /// Opens the database; its schema must be in place.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub fn open(config: Config, secret: Secret) -> Result<Arc<Self>, Error> {
+        let db = Db::open(&config)?;
+        Ok(Arc::new(Self { config, db, secret, setup: Mutex::new(None) }))
+    }
+
+    /// The key for a use, derived from `SECRET_KEY` (HMAC-SHA-256 of the use's name).
+    pub fn key(&self, key_use: KeyUse) -> [u8; 32] {
+        let name: &[u8] = match key_use {
+            KeyUse::Tokens => b"stockroom tokens 1",
+            KeyUse::Cursors => b"stockroom cursors 1",
+            KeyUse::Forms => b"stockroom forms 1",
+            KeyUse::SessionCookie => b"stockroom session cookie 1",
+        };
+        hmac_sha256(self.secret.expose(), name)
+    }
+
+    /// A read that an index bounds: see [`Db::look_up`].
+    ///
+    /// # Errors
+    /// What the work says, or 503.
+    pub async fn look_up<T, F>(&self, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T, Error> + Send + 'static,
+    {
+        self.db.look_up(work).await
+    }
+
+    /// A read that may take long: see [`Db::read`].
+    ///
+    /// # Errors
+    /// What the work says, or 503.
+    pub async fn read<T, F>(&self, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T, Error> + Send + 'static,
+    {
+        self.db.read(work).await
+    }
+
+    /// An act: all of it or nothing, answered when it is on disk.
+    ///
+    /// # Errors
+    /// What the work says, or 503.
+    pub async fn write<T, F>(&self, caller: &Caller, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<T, Error> + Send + 'static,
+    {
+        let caller = caller.clone();
+        self.db.write(Box::new(move |conn| Tx::run(conn, &caller, work))).await
+    }
+
+    /// Keeps the hash of the token that opens the set-up page, or forgets it.
+    pub fn set_setup_token(&self, hash: Option<[u8; 32]>) {
+        if let Ok(mut kept) = self.setup.lock() {
+            *kept = hash;
+        }
+    }
+
+    /// The hash of the token that opens the set-up page, while there is one.
+    pub fn setup_token(&self) -> Option<[u8; 32]> {
+        self.setup.lock().ok().and_then(|kept| *kept)
+    }
+}
+
+/// HMAC-SHA-256 (RFC 2104); a key of any length.
+pub fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
+    let mut mac = match Hmac::<Sha256>::new_from_slice(key) {
+        Ok(mac) => mac,
+        // HMAC takes keys of every length.
+        Err(_) => return [0; 32],
+    };
+    mac.update(message);
+    mac.finalize().into_bytes().into()
+}

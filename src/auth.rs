@@ -1,0 +1,12 @@
+//! Proving who one is: passwords, access tokens, browser sessions. `identify` is the middleware that turns a
+//! credential into a [`crate::caller::Caller`].
+
+pub mod api;
+pub mod hashing;
+pub mod identify;
+pub mod model;
+pub mod pages;
+pub mod service;
+pub mod sessions;
+pub mod store;
+pub mod token;

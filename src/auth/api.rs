@@ -1,0 +1,62 @@
+//! The JSON door of signing in.
+
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Serialize;
+
+use super::hashing::Hashing;
+use super::model::SignIn;
+use super::service;
+use super::token::Tokens;
+use crate::app::App;
+use crate::error::Error;
+use crate::fields::{Input, Raw, Source};
+use crate::web::caller::Anyone;
+use crate::web::json;
+
+/// The answer of OAuth 2.0 (RFC 6749, 5.1).
+#[derive(Serialize)]
+struct Token {
+    access_token: String,
+    token_type: &'static str,
+    expires_in: i64,
+}
+
+/// `POST /api/v1/auth/login`, also `/auth/token`: a form as in OAuth 2.0 (`username`, `password`) or JSON
+/// (`email` or `username`, `password`).
+///
+/// # Errors
+/// 400, 401, 415, 422, 503.
+pub async fn login(
+    req: HttpRequest,
+    caller: Anyone,
+    app: Data<App>,
+    hashing: Data<Hashing>,
+    tokens: Data<Tokens>,
+    payload: Payload,
+) -> Result<HttpResponse, Error> {
+    let input = read(&req, payload).await?;
+    let user = service::sign_in(&app, &hashing, &caller, SignIn::read(&input)?).await?;
+    let token = Token { access_token: tokens.issue(&user)?, token_type: "bearer", expires_in: tokens.seconds() };
+    let mut response = json::answer(HttpResponse::Ok(), &token);
+    response
+        .headers_mut()
+        .insert(actix_web::http::header::CACHE_CONTROL, actix_web::http::header::HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+async fn read(req: &HttpRequest, payload: Payload) -> Result<Input, Error> {
+    let essence = json::content_type(req);
+    let body = json::read_body(req, payload.into_inner(), json::LARGEST_BODY);
+    match essence.as_str() {
+        "application/json" => json::parse_object(&body.await?),
+        "application/x-www-form-urlencoded" => {
+            let pairs: Vec<(String, String)> = serde_urlencoded::from_bytes(&body.await?)
+                .map_err(|_| Error::Malformed("The form cannot be read.".to_owned()))?;
+            Ok(Input::new(Source::Text, pairs.into_iter().map(|(name, value)| (name, Raw::Text(value))).collect()))
+        }
+        _ => Err(Error::UnsupportedMedia(
+            "Send the body as application/json or application/x-www-form-urlencoded.".to_owned(),
+        )),
+    }
+}

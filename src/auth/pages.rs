@@ -1,0 +1,205 @@
+//! The browser's door of signing in: in the order of the routes.
+
+pub mod views;
+
+use actix_session::Session;
+use actix_web::cookie::{Cookie, SameSite, time::Duration};
+use actix_web::http::StatusCode;
+use actix_web::web::Data;
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
+
+use super::hashing::Hashing;
+use super::model::SignIn;
+use super::service;
+use super::sessions::{CREDENTIALS, CSRF, USER, random_token};
+use crate::app::App;
+use crate::caller::Caller;
+use crate::error::Error;
+use crate::fields::{Input, Raw};
+use crate::time::Timestamp;
+use crate::users;
+use crate::users::model::{Registration, User};
+use crate::web::caller::{Anyone, Member};
+use crate::web::form::Form;
+use crate::web::list::Params;
+use crate::web::page::{self, Frame, THEME_COOKIE};
+use crate::web::view::{Errors, When};
+use views::{AccountPage, LoginPage, SetupPage};
+
+/// Where one lands after signing in.
+const HOME: &str = "/admin/items";
+
+/// `GET /admin`: the start.
+pub async fn start() -> HttpResponse {
+    page::see_other(HOME)
+}
+
+/// `GET /admin/login`.
+///
+/// # Errors
+/// 400 for a query string that cannot be read.
+pub async fn login_form(req: HttpRequest, caller: Anyone, app: Data<App>) -> Result<HttpResponse, Error> {
+    let params = Params::parse(req.query_string())?;
+    let next = page::own_path(params.get("next").unwrap_or_default(), HOME);
+    if caller.principal().is_some() {
+        return Ok(page::see_other(&next));
+    }
+    page::show(&LoginPage { frame: Frame::of(&req, &app, "login"), username: String::new(), next, error: None })
+}
+
+/// `POST /admin/login`.
+///
+/// # Errors
+/// 403 for a form that is not ours, 503.
+pub async fn login(
+    req: HttpRequest,
+    caller: Anyone,
+    app: Data<App>,
+    hashing: Data<Hashing>,
+    session: Session,
+    form: Form,
+) -> Result<HttpResponse, Error> {
+    let username = form.verbatim("username").to_owned();
+    let next = page::own_path(form.verbatim("next"), HOME);
+    let with = SignIn { login: username.clone(), password: form.verbatim("password").to_owned() };
+    match service::sign_in(&app, &hashing, &caller, with).await {
+        Ok(user) => {
+            begin(&session, &user)?;
+            Ok(page::see_other(&next))
+        }
+        Err(Error::Unauthenticated(detail)) => refuse(&req, &app, StatusCode::UNAUTHORIZED, username, next, detail),
+        Err(Error::Malformed(detail)) => refuse(&req, &app, StatusCode::BAD_REQUEST, username, next, detail),
+        Err(error) => Err(error),
+    }
+}
+
+fn refuse(
+    req: &HttpRequest,
+    app: &App,
+    status: StatusCode,
+    username: String,
+    next: String,
+    detail: String,
+) -> Result<HttpResponse, Error> {
+    page::show_as(status, &LoginPage { frame: Frame::of(req, app, "login"), username, next, error: Some(detail) })
+}
+
+/// A new session, never the visitor's old one.
+fn begin(session: &Session, user: &User) -> Result<(), Error> {
+    let kept = |e: actix_session::SessionInsertError| Error::Internal(format!("a session cannot be kept: {e}"));
+    session.clear();
+    session.renew();
+    session.insert(USER, user.id).map_err(kept)?;
+    session.insert(CREDENTIALS, user.credentials_version).map_err(kept)?;
+    session.insert(CSRF, random_token()).map_err(kept)
+}
+
+/// `POST /admin/logout`.
+///
+/// # Errors
+/// 403 for a form that is not ours.
+pub async fn logout(session: Session, _: Form) -> Result<HttpResponse, Error> {
+    session.purge();
+    Ok(page::see_other("/admin/login"))
+}
+
+/// `GET /admin/setup?token=…`: the first admin.
+///
+/// # Errors
+/// 404 without the right token.
+pub async fn setup_form(req: HttpRequest, app: Data<App>) -> Result<HttpResponse, Error> {
+    let params = Params::parse(req.query_string())?;
+    let token = params.get("token").unwrap_or_default();
+    service::check_setup(&app, token)?;
+    draw_setup(&req, &app, token, &Input::from_text([]), StatusCode::OK, Errors::default())
+}
+
+/// `POST /admin/setup`: makes the first admin and signs them in.
+///
+/// # Errors
+/// 404 without the right token; mistakes come back with the form.
+pub async fn setup(
+    req: HttpRequest,
+    app: Data<App>,
+    hashing: Data<Hashing>,
+    session: Session,
+    form: Form,
+) -> Result<HttpResponse, Error> {
+    let token = form.verbatim("token");
+    service::check_setup(&app, token)?;
+    let mut input = form.input.clone();
+    // A password counts as it was typed.
+    input.set("password", Raw::Text(form.verbatim("password").to_owned()));
+    let registration = match Registration::parse(&input) {
+        Ok(registration) => registration,
+        Err(error) => {
+            let (status, errors) = page::mistakes(error)?;
+            return draw_setup(&req, &app, token, &form.input, status, errors);
+        }
+    };
+    let caller =
+        req.extensions().get::<Caller>().cloned().ok_or_else(|| Error::Internal("nobody was identified".to_owned()))?;
+    let user = service::set_up(&app, &hashing, &caller, registration).await?;
+    begin(&session, &user)?;
+    page::flash_ok(&req, format!("Welcome, {}. You are the first admin.", user.username));
+    Ok(page::see_other(HOME))
+}
+
+fn draw_setup(
+    req: &HttpRequest,
+    app: &App,
+    token: &str,
+    input: &Input,
+    status: StatusCode,
+    errors: Errors,
+) -> Result<HttpResponse, Error> {
+    let page = SetupPage {
+        frame: Frame::of(req, app, "setup"),
+        token: token.to_owned(),
+        email: input.typed("email").to_owned(),
+        username: input.typed("username").to_owned(),
+        errors,
+    };
+    page::show_as(status, &page)
+}
+
+/// `GET /admin/account`: who one is.
+///
+/// # Errors
+/// 404 when one was deleted meanwhile.
+pub async fn account(req: HttpRequest, member: Member, app: Data<App>) -> Result<HttpResponse, Error> {
+    let id = member.id();
+    let user = app.look_up(move |conn| Ok(users::store::find(conn, id)?)).await?;
+    let user = user.ok_or_else(|| Error::missing("User", id))?;
+    let now = Timestamp::now();
+    let page = AccountPage {
+        frame: Frame::of(&req, &app, "account"),
+        username: user.username,
+        email: user.email,
+        full_name: user.full_name,
+        role: user.role,
+        created: When::ago(user.created_at, now),
+        last_login: user.last_login_at.map(|at| When::ago(at, now)),
+    };
+    page::show(&page)
+}
+
+/// `POST /admin/theme`: light, dark, or as the system has it; kept for a year in this browser.
+///
+/// # Errors
+/// 403 for a form that is not ours.
+pub async fn theme(app: Data<App>, form: Form) -> Result<HttpResponse, Error> {
+    let theme = match form.verbatim("theme") {
+        theme @ ("light" | "dark") => theme,
+        _ => "",
+    };
+    let cookie = Cookie::build(THEME_COOKIE, theme.to_owned())
+        .path("/")
+        .secure(app.config.is_https())
+        .same_site(SameSite::Lax)
+        .max_age(if theme.is_empty() { Duration::ZERO } else { Duration::days(365) })
+        .finish();
+    let mut response = page::see_other(&page::own_path(form.verbatim("back"), HOME));
+    response.add_cookie(&cookie).map_err(|e| Error::Internal(e.to_string()))?;
+    Ok(response)
+}

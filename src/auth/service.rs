@@ -1,0 +1,81 @@
+//! Signing in, and the first admin.
+
+use rand::Rng as _;
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+use super::hashing::Hashing;
+use super::model::SignIn;
+use crate::app::App;
+use crate::caller::{Caller, Role};
+use crate::db::Conn;
+use crate::error::Error;
+use crate::users;
+use crate::users::model::{NewUser, Registration, User};
+
+/// Who signs in with this name and password. An unknown name costs as much time as a wrong password and is
+/// answered alike.
+///
+/// # Errors
+/// 401 for a wrong name or password, 400 for the right ones of a user that is not active, 503.
+pub async fn sign_in(app: &App, hashing: &Hashing, caller: &Caller, with: SignIn) -> Result<User, Error> {
+    let login = with.login;
+    let user = app.look_up(move |conn| Ok(users::store::find_by_login(conn, &login)?)).await?;
+    let hash = user.as_ref().and_then(|u| u.password_hash.clone());
+    let (right, renewed) = hashing.verify(with.password, hash).await?;
+    let user = match user {
+        Some(user) if right => user,
+        _ => {
+            return Err(Error::Unauthenticated("The e-mail address or username, or the password, is wrong.".to_owned()));
+        }
+    };
+    if !user.is_active {
+        return Err(Error::Malformed("This account is not active. Ask an admin to activate it.".to_owned()));
+    }
+    let id = user.id;
+    app.write(caller, move |tx| Ok(users::store::signed_in(tx.conn, id, tx.now, renewed.as_deref())?)).await?;
+    Ok(user)
+}
+
+/// Opens the set-up page, if there is no user yet: the token for its link.
+///
+/// # Errors
+/// Only the database's.
+pub fn open_setup(app: &App, conn: &mut Conn) -> Result<Option<String>, Error> {
+    if users::store::any(conn)? {
+        return Ok(None);
+    }
+    let mut bytes = [0_u8; 24];
+    rand::rng().fill_bytes(&mut bytes);
+    let token = hex::encode(bytes);
+    app.set_setup_token(Some(Sha256::digest(token.as_bytes()).into()));
+    Ok(Some(token))
+}
+
+/// That this token opens the set-up page.
+///
+/// # Errors
+/// 404, as if there were no such page.
+pub fn check_setup(app: &App, token: &str) -> Result<(), Error> {
+    let sent: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+    match app.setup_token() {
+        Some(kept) if bool::from(kept.ct_eq(&sent)) => Ok(()),
+        _ => Err(Error::NotFound(
+            "This link is not valid (any more). Start the server again to get a new one, or sign in.".to_owned(),
+        )),
+    }
+}
+
+/// Makes the first admin; the link is used up.
+///
+/// # Errors
+/// 404 when there is a user already.
+pub async fn set_up(app: &App, hashing: &Hashing, caller: &Caller, registration: Registration) -> Result<User, Error> {
+    let password_hash = hashing.hash(registration.password.expose().to_owned()).await?;
+    let new = NewUser { email: registration.email, username: registration.username, role: Role::Admin, password_hash };
+    let made = app.write(caller, move |tx| users::service::create_first_admin(tx, &new)).await;
+    if matches!(made, Ok(_) | Err(Error::NotFound(_))) {
+        app.set_setup_token(None);
+    }
+    made
+}

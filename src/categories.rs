@@ -1,0 +1,8 @@
+//! Categories: what kinds of items there are.
+
+pub mod api;
+pub mod list;
+pub mod model;
+pub mod pages;
+pub mod service;
+pub mod store;

@@ -1,0 +1,62 @@
+//! All SQL that writes changesets.
+
+use diesel::prelude::*;
+
+use super::Change;
+use crate::caller::Caller;
+use crate::db::Conn;
+use crate::db::schema::{changes, changesets};
+use crate::time::Timestamp;
+
+/// Begins a changeset; its id.
+pub fn insert_changeset(conn: &mut Conn, caller: &Caller, now: Timestamp, summary: &str) -> QueryResult<i64> {
+    let statement = diesel::insert_into(changesets::table)
+        .values((
+            changesets::at.eq(now.0),
+            changesets::actor_id.eq(caller.user_id()),
+            changesets::actor.eq(caller.name()),
+            changesets::door.eq(caller.door.as_str()),
+            changesets::summary.eq(summary),
+            changesets::request_id.eq(&*caller.request_id),
+            changesets::address.eq(caller.address.map(|a| a.to_string())),
+        ))
+        .returning(changesets::id);
+    // On the connection itself: every write comes through here, and `MultiConnection` builds the SQL anew
+    // each time.
+    match conn {
+        Conn::Sqlite(conn) => statement.get_result(conn),
+        Conn::Postgres(conn) => statement.get_result(conn),
+    }
+}
+
+/// Adds changes to a changeset that has so many already.
+pub fn insert_changes(conn: &mut Conn, changeset_id: i64, already: i32, list: &[Change]) -> QueryResult<()> {
+    let row = |(seq, change): (i32, &Change)| {
+        (
+            changes::changeset_id.eq(changeset_id),
+            changes::seq.eq(seq),
+            changes::entity.eq(change.entity.as_str()),
+            changes::entity_id.eq(change.entity_id),
+            changes::action.eq(change.action.as_str()),
+            changes::version.eq(change.version),
+            changes::before.eq(change.before.clone()),
+            changes::after.eq(change.after.clone()),
+        )
+    };
+    let rows = (already.saturating_add(1)..).zip(list);
+    match conn {
+        Conn::Sqlite(conn) => {
+            for entry in rows {
+                diesel::insert_into(changes::table).values(row(entry)).execute(conn)?;
+            }
+        }
+        Conn::Postgres(conn) => {
+            // Eight values a row, and a statement takes 65,535.
+            let all: Vec<_> = rows.map(row).collect();
+            for part in all.chunks(5_000) {
+                diesel::insert_into(changes::table).values(part.to_vec()).execute(conn)?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,132 @@
+//! The transaction that a use case is given.
+
+use super::{Change, Open, Recorded, store};
+use crate::caller::Caller;
+use crate::db::{Conn, Effects};
+use crate::error::Error;
+use crate::time::Timestamp;
+
+/// One act: the connection, who does it, and what has been changed so far.
+pub struct Tx<'c> {
+    /// The connection, inside its transaction.
+    pub conn: &'c mut Conn,
+    /// Who does it.
+    pub caller: &'c Caller,
+    /// When: the same for everything in it.
+    pub now: Timestamp,
+    summary: Option<String>,
+    changes: Vec<Change>,
+    effects: Effects,
+    open: Open,
+}
+
+impl<'c> Tx<'c> {
+    /// Runs a use case and closes its changeset, inside the transaction that is open on `conn`.
+    ///
+    /// # Errors
+    /// What the use case says; the transaction must be rolled back then.
+    pub fn run<T>(
+        conn: &mut Conn,
+        caller: &Caller,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, Error>,
+    ) -> Result<(T, Effects), Error> {
+        let mut tx = Tx {
+            conn,
+            caller,
+            now: Timestamp::now(),
+            summary: None,
+            changes: Vec::new(),
+            effects: Effects::default(),
+            open: Open::default(),
+        };
+        let answer = work(&mut tx)?;
+        Ok((answer, tx.close()?))
+    }
+
+    /// Notes that something was made.
+    ///
+    /// # Errors
+    /// Never in practice: when it cannot be written as JSON.
+    pub fn created<T: Recorded>(&mut self, after: &T) -> Result<(), Error> {
+        self.changes.push(Change::created(after)?);
+        Ok(())
+    }
+
+    /// Notes that something was changed.
+    ///
+    /// # Errors
+    /// As [`Tx::created`].
+    pub fn updated<T: Recorded>(&mut self, before: &T, after: &T) -> Result<(), Error> {
+        self.changes.push(Change::updated(before, after)?);
+        Ok(())
+    }
+
+    /// Notes that something was deleted.
+    ///
+    /// # Errors
+    /// As [`Tx::created`].
+    pub fn deleted<T: Recorded>(&mut self, before: &T) -> Result<(), Error> {
+        self.changes.push(Change::deleted(before)?);
+        Ok(())
+    }
+
+    /// What this act is called in the audit log; without it, the changes are counted.
+    pub fn summarise(&mut self, summary: impl Into<String>) {
+        self.summary = Some(summary.into());
+    }
+
+    /// Adds to a counter, at the commit.
+    pub fn count(&mut self, counter: String, by: i64) {
+        self.effects.count(counter, by);
+    }
+
+    /// Does something right before the commit; on SQLite, once all of the group's writes are done.
+    pub fn at_commit(&mut self, act: impl FnOnce(&mut Conn) -> Result<(), Error> + Send + 'static) {
+        self.effects.defer(Box::new(act));
+    }
+
+    /// Goes on with an act that an earlier transaction began.
+    pub fn resume(&mut self, open: &Open) {
+        self.open = *open;
+    }
+
+    /// Writes what was changed so far into the act's one changeset, so that a later transaction can go on.
+    ///
+    /// # Errors
+    /// Only the database's.
+    pub fn pause(&mut self, open: &mut Open, summary: &str) -> Result<(), Error> {
+        self.summary = Some(summary.to_owned());
+        self.flush()?;
+        *open = self.open;
+        Ok(())
+    }
+
+    fn close(mut self) -> Result<Effects, Error> {
+        self.flush()?;
+        Ok(self.effects)
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        let changes = std::mem::take(&mut self.changes);
+        let Some(first) = changes.first() else { return Ok(()) };
+        let id = match self.open.id {
+            Some(id) => id,
+            None => {
+                let summary = self.summary.take().unwrap_or_else(|| match changes.len() {
+                    1 => format!("{} {} {}", capital(first.action.as_str()), first.entity.as_str(), first.entity_id),
+                    count => format!("{} {}", capital(first.action.as_str()), first.entity.counted(count)),
+                });
+                store::insert_changeset(self.conn, self.caller, self.now, &summary)?
+            }
+        };
+        self.open.id = Some(id);
+        store::insert_changes(self.conn, id, self.open.changes, &changes)?;
+        self.open.changes += i32::try_from(changes.len()).unwrap_or(i32::MAX);
+        Ok(())
+    }
+}
+
+fn capital(word: &str) -> String {
+    let mut chars = word.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}

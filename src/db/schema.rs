@@ -1,0 +1,102 @@
+//! The tables as Diesel sees them, the same on both databases. `item_search` is not here: it is a full-text
+//! index of a kind of its own on each, and only `items::store::search` speaks to it.
+
+diesel::table! {
+    users (id) {
+        id -> BigInt,
+        email -> Text,
+        username -> Text,
+        username_key -> Text,
+        full_name -> Nullable<Text>,
+        age -> Nullable<Integer>,
+        website -> Nullable<Text>,
+        role -> Text,
+        is_active -> Bool,
+        password_hash -> Nullable<Text>,
+        credentials_version -> BigInt,
+        version -> BigInt,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+        last_login_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    categories (id) {
+        id -> BigInt,
+        name -> Text,
+        name_key -> Text,
+        description -> Nullable<Text>,
+        version -> BigInt,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    items (id) {
+        id -> BigInt,
+        sku -> Nullable<Text>,
+        name -> Text,
+        description -> Nullable<Text>,
+        price -> BigInt,
+        currency -> Text,
+        tax_rate -> BigInt,
+        is_active -> Bool,
+        category_id -> BigInt,
+        owner_id -> BigInt,
+        version -> BigInt,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    counters (name, shard) {
+        name -> Text,
+        shard -> Integer,
+        value -> BigInt,
+    }
+}
+
+diesel::table! {
+    changesets (id) {
+        id -> BigInt,
+        at -> BigInt,
+        actor_id -> Nullable<BigInt>,
+        actor -> Text,
+        door -> Text,
+        summary -> Text,
+        request_id -> Text,
+        address -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    changes (changeset_id, seq) {
+        changeset_id -> BigInt,
+        seq -> Integer,
+        entity -> Text,
+        entity_id -> BigInt,
+        action -> Text,
+        version -> BigInt,
+        before -> Nullable<Text>,
+        after -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    sessions (key_hash) {
+        key_hash -> Text,
+        user_id -> Nullable<BigInt>,
+        state -> Text,
+        created_at -> BigInt,
+        seen_at -> BigInt,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::joinable!(items -> categories (category_id));
+diesel::joinable!(items -> users (owner_id));
+diesel::joinable!(changes -> changesets (changeset_id));
+diesel::allow_tables_to_appear_in_same_query!(users, categories, items, counters, changesets, changes, sessions);

@@ -1,0 +1,104 @@
+//! The JSON door of items, in the order of the routes.
+
+use actix_web::http::header;
+use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::list;
+use super::model::ItemInput;
+use super::service;
+use super::store::page::{By, Column};
+use crate::app::{App, KeyUse};
+use crate::error::Error;
+use crate::fields::Mode;
+use crate::web::caller::{Anyone, Member};
+use crate::web::etag;
+use crate::web::json::{self, Object};
+use crate::web::list::Params;
+
+/// `GET /api/v1/items`: those that the caller may know of.
+///
+/// # Errors
+/// 400, 401, 422.
+pub async fn list(req: HttpRequest, caller: Anyone, app: Data<App>) -> Result<HttpResponse, Error> {
+    let params = Params::parse(req.query_string())?;
+    let default = By { column: Column::Id, descending: false };
+    let query = list::Query::parse(&params, req.path(), &caller, app.key(KeyUse::Cursors), default)?;
+    let bounded = query.is_bounded();
+    let find = move |conn: &mut crate::db::Conn| list::find(conn, &query);
+    let listing = if bounded { app.look_up(find).await? } else { app.read(find).await? };
+    json::many("Items retrieved successfully", &listing)
+}
+
+/// `POST /api/v1/items`: makes an item that the caller owns.
+///
+/// # Errors
+/// 400, 401, 403, 409, 415, 422.
+pub async fn create(caller: Member, app: Data<App>, body: Object) -> Result<HttpResponse, Error> {
+    let input = ItemInput::read(&body.0);
+    let item = app.write(&caller, move |tx| service::create(tx, input)).await?;
+    Ok(json::created("Item created successfully", &item, format!("/api/v1/items/{}", item.id), item.version))
+}
+
+/// `GET /api/v1/items/{id}`.
+///
+/// # Errors
+/// 401, 404.
+pub async fn get(caller: Anyone, app: Data<App>, id: Path<i64>) -> Result<HttpResponse, Error> {
+    let id = id.into_inner();
+    let item = app.look_up(move |conn| service::get(conn, &caller, id)).await?;
+    Ok(json::versioned("Item retrieved successfully", &item, item.version))
+}
+
+/// `PUT /api/v1/items/{id}`: what is absent takes its default.
+///
+/// # Errors
+/// 400, 401, 403, 404, 409, 412, 415, 422, 428.
+pub async fn replace(
+    req: HttpRequest,
+    caller: Member,
+    app: Data<App>,
+    id: Path<i64>,
+    body: Object,
+) -> Result<HttpResponse, Error> {
+    change(&req, &caller, &app, id.into_inner(), &body, Mode::Replace).await
+}
+
+/// `PATCH /api/v1/items/{id}`: what is absent stays, `null` clears.
+///
+/// # Errors
+/// As [`replace`].
+pub async fn patch(
+    req: HttpRequest,
+    caller: Member,
+    app: Data<App>,
+    id: Path<i64>,
+    body: Object,
+) -> Result<HttpResponse, Error> {
+    change(&req, &caller, &app, id.into_inner(), &body, Mode::Patch).await
+}
+
+async fn change(
+    req: &HttpRequest,
+    caller: &Member,
+    app: &App,
+    id: i64,
+    body: &Object,
+    mode: Mode,
+) -> Result<HttpResponse, Error> {
+    let expected = etag::expected(req, app)?;
+    let input = ItemInput::read(&body.0);
+    let item = app.write(caller, move |tx| service::update(tx, id, input, mode, &expected)).await?;
+    Ok(json::versioned("Item updated successfully", &item, item.version))
+}
+
+/// `DELETE /api/v1/items/{id}`.
+///
+/// # Errors
+/// 401, 403, 404, 412, 428.
+pub async fn delete(req: HttpRequest, caller: Member, app: Data<App>, id: Path<i64>) -> Result<HttpResponse, Error> {
+    let expected = etag::expected(&req, &app)?;
+    let id = id.into_inner();
+    app.write(&caller, move |tx| service::delete(tx, id, &expected)).await?;
+    Ok(HttpResponse::NoContent().insert_header((header::CACHE_CONTROL, "no-store")).finish())
+}

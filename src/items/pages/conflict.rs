@@ -1,0 +1,135 @@
+//! Two people edited one item: the second sees both versions, field by field, and chooses. Nothing is lost.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::{Map, Value};
+
+use super::category_name;
+use super::edit::kept;
+use super::views::{ConflictField, ItemConflictPage};
+use crate::app::App;
+use crate::categories;
+use crate::decimal::Amount;
+use crate::error::Error;
+use crate::fields::{Input, Raw};
+use crate::items::model::Item;
+use crate::items::service;
+use crate::time::Timestamp;
+use crate::web::caller::Admin;
+use crate::web::page::{self, Frame};
+use crate::web::view::When;
+
+/// The fields of the form, as they are called and as people call them.
+const FIELDS: [(&str, &str); 8] = [
+    ("name", "Name"),
+    ("sku", "SKU"),
+    ("description", "Description"),
+    ("price", "Price"),
+    ("currency", "Currency"),
+    ("tax_rate", "Tax rate"),
+    ("category_id", "Category"),
+    ("is_active", "Active"),
+];
+
+/// 409 with both versions: what was typed, and what is there.
+///
+/// # Errors
+/// 404 when the item was deleted meanwhile.
+pub async fn show(req: &HttpRequest, admin: &Admin, app: &App, id: i64, mine: &Input) -> Result<HttpResponse, Error> {
+    let seen: i64 = mine.typed("version").parse().unwrap_or_default();
+    let caller = admin.clone();
+    let (item, before, last, categories) = app
+        .read(move |conn| {
+            let item = service::get(conn, &caller, id)?;
+            let before = service::at_version(conn, &item, seen)?;
+            let last = service::last_change(conn, id)?;
+            Ok((item, before, last, categories::store::all(conn)?))
+        })
+        .await?;
+    let theirs = posted(&item);
+    let shown = |name: &str, raw: &str| match name {
+        "category_id" => raw.parse().map_or_else(|_| String::new(), |id| category_name(&categories, id)),
+        "is_active" => if is_true(raw) { "Yes" } else { "No" }.to_owned(),
+        _ => raw.to_owned(),
+    };
+    let (mut differing, mut equal) = (Vec::new(), Vec::new());
+    for (name, label) in FIELDS {
+        let (mine_raw, theirs_raw) = (normal(name, mine.typed(name)), value_of(&theirs, name));
+        // Only they changed it: theirs stands unless I say otherwise.
+        let mine_is_old = mine_raw == value_of(&before, name);
+        let field = ConflictField {
+            name,
+            label,
+            mine: shown(name, &mine_raw),
+            theirs: shown(name, &theirs_raw),
+            pick_mine: !mine_is_old,
+            mine_raw,
+        };
+        if field.mine_raw == theirs_raw { equal.push(field) } else { differing.push(field) }
+    }
+    let (theirs_by, at) = last.unwrap_or_else(|| ("somebody".to_owned(), item.updated_at));
+    let page = ItemConflictPage {
+        frame: Frame::of(req, app, "items"),
+        item_id: id,
+        item_name: item.name.clone(),
+        version: item.version,
+        theirs_by,
+        theirs_at: When::ago(at, Timestamp::now()),
+        differing,
+        equal,
+    };
+    page::show_as(StatusCode::CONFLICT, &page)
+}
+
+/// The fields that somebody chose: of each, mine or theirs.
+pub fn chosen(form: &Input, current: &Item) -> Input {
+    let theirs = posted(current);
+    let mut fields = vec![("version".to_owned(), Raw::Text(form.typed("version").to_owned()))];
+    for (name, _) in FIELDS {
+        let take_theirs = form.typed(&format!("pick_{name}")) == "theirs";
+        let value = if take_theirs { value_of(&theirs, name) } else { form.typed(&format!("mine_{name}")).to_owned() };
+        let raw = if value.is_empty() { Raw::Null } else { Raw::Text(value) };
+        fields.push((name.to_owned(), raw));
+    }
+    Input::new(crate::fields::Source::Text, fields)
+}
+
+/// An item as the form posts it.
+fn posted(item: &Item) -> Map<String, Value> {
+    let values = kept(item);
+    let mut fields = Map::new();
+    let mut put = |name: &str, value: String| fields.insert(name.to_owned(), Value::from(value));
+    put("name", values.name);
+    put("sku", values.sku);
+    put("description", values.description);
+    put("price", values.price);
+    put("currency", values.currency);
+    put("tax_rate", values.tax_rate);
+    put("category_id", item.category_id.to_string());
+    put("is_active", item.is_active.to_string());
+    fields
+}
+
+fn value_of(fields: &Map<String, Value>, name: &str) -> String {
+    let text = match fields.get(name) {
+        Some(Value::String(text)) => text.clone(),
+        None | Some(Value::Null) => String::new(),
+        Some(other) => other.to_string(),
+    };
+    normal(name, &text)
+}
+
+/// `1.50` and `1.5` are the same price; `on` and `true` the same tick.
+fn normal(name: &str, text: &str) -> String {
+    match name {
+        "price" | "tax_rate" => Amount::parse(text).map_or_else(|_| text.to_owned(), |amount| amount.to_string()),
+        "is_active" => is_true(text).to_string(),
+        "currency" => text.to_uppercase(),
+        // A browser sends the ends of lines as CRLF.
+        _ => text.replace("\r\n", "\n"),
+    }
+}
+
+fn is_true(text: &str) -> bool {
+    matches!(text, "true" | "on" | "1")
+}

@@ -1,0 +1,213 @@
+//! What can be done with items, by whichever door.
+
+use diesel::result::Error as DbError;
+use serde_json::{Map, Value};
+
+use super::model::{Act, Item, ItemFields, ItemInput, Visible, may};
+use super::store::{self, batch, words};
+use crate::caller::Caller;
+use crate::categories;
+use crate::categories::store::{active_items_in, items_in};
+use crate::changes::{Entity, Expected, Tx, history};
+use crate::db::{Conn, unique};
+use crate::error::Error;
+use crate::fields::Mode;
+use crate::time::Timestamp;
+
+/// One item.
+///
+/// # Errors
+/// 404, also for what the caller may not know of.
+pub fn get(conn: &mut Conn, caller: &Caller, id: i64) -> Result<Item, Error> {
+    visible(store::find(conn, id)?, caller, id)
+}
+
+/// The fields of an item as they were at a version.
+///
+/// # Errors
+/// Only the database's.
+pub fn at_version(conn: &mut Conn, item: &Item, version: i64) -> Result<Map<String, Value>, Error> {
+    Ok(history::at_version(conn, item, version)?)
+}
+
+/// Who changed an item last, and when.
+///
+/// # Errors
+/// Only the database's.
+pub fn last_change(conn: &mut Conn, id: i64) -> Result<Option<(String, Timestamp)>, Error> {
+    let last = history::of(conn, Entity::Item, id, 0, 1)?.into_iter().next();
+    Ok(last.map(|entry| (entry.actor, entry.at)))
+}
+
+fn visible(found: Option<Item>, caller: &Caller, id: i64) -> Result<Item, Error> {
+    found.filter(|item| Visible::to(caller).has(item)).ok_or_else(|| Error::missing("Item", id))
+}
+
+/// Adds an item that the caller owns.
+///
+/// # Errors
+/// 401, 403, 409 for a code that is taken, 422.
+pub fn create(tx: &mut Tx<'_>, input: ItemInput) -> Result<Item, Error> {
+    may(tx.caller, Act::Create, None)?;
+    input.check_reserved(tx.caller, None)?;
+    let owner = tx.caller.user_id().ok_or_else(|| Error::Internal("an item needs an owner".to_owned()))?;
+    let fields = input.onto(None)?;
+    check_category(tx.conn, fields.category_id)?;
+    let item = store::insert(tx.conn, fields, owner, tx.now).map_err(taken)?;
+    added(tx, &item)?;
+    let of_item = words::of(&item);
+    let id = item.id;
+    tx.at_commit(move |conn| Ok(words::put(conn, id, &of_item)?));
+    Ok(item)
+}
+
+/// Adds many items whose categories exist: an import's.
+///
+/// # Errors
+/// 409 when a code is taken; then none was added.
+pub fn create_many(tx: &mut Tx<'_>, rows: Vec<ItemFields>, owner: i64) -> Result<Vec<Item>, Error> {
+    may(tx.caller, Act::Create, None)?;
+    let items = batch::insert(tx.conn, rows, owner, tx.now).map_err(taken)?;
+    for item in &items {
+        added(tx, item)?;
+    }
+    let indexed = items.clone();
+    tx.at_commit(move |conn| Ok(words::put_all(conn, &indexed)?));
+    Ok(items)
+}
+
+fn added(tx: &mut Tx<'_>, item: &Item) -> Result<(), Error> {
+    tx.created(item)?;
+    count(tx, item, 1);
+    Ok(())
+}
+
+/// Changes an item.
+///
+/// # Errors
+/// 401, 403, 404, 409 for a code that is taken, 412, 422.
+pub fn update(tx: &mut Tx<'_>, id: i64, input: ItemInput, mode: Mode, expected: &Expected) -> Result<Item, Error> {
+    let before = visible(store::find_to_change(tx.conn, id)?, tx.caller, id)?;
+    may(tx.caller, Act::Edit, Some(&before))?;
+    expected.check(before.version)?;
+    input.check_reserved(tx.caller, Some(&before))?;
+    let fields = input.onto((mode == Mode::Patch).then_some(&before))?;
+    write(tx, &before, fields)
+}
+
+/// Writes fields over an item that is locked for it.
+///
+/// # Errors
+/// 409 for a code that is taken, 422 for a category that does not exist.
+fn write(tx: &mut Tx<'_>, before: &Item, fields: ItemFields) -> Result<Item, Error> {
+    if fields.category_id != before.category_id {
+        check_category(tx.conn, fields.category_id)?;
+    }
+    let after = fields.onto(before, tx.now);
+    if store::update(tx.conn, &after).map_err(taken)? == 0 {
+        return Err(Error::Internal(format!("item {} changed under its lock", before.id)));
+    }
+    tx.updated(before, &after)?;
+    if before.is_active != after.is_active || before.category_id != after.category_id {
+        count(tx, before, -1);
+        count(tx, &after, 1);
+    }
+    if !words::same(before, &after) {
+        let (id, of_item) = (after.id, words::of(&after));
+        tx.at_commit(move |conn| {
+            words::remove(conn, id)?;
+            Ok(words::put(conn, id, &of_item)?)
+        });
+    }
+    Ok(after)
+}
+
+/// Removes an item.
+///
+/// # Errors
+/// 401, 403, 404, 412.
+pub fn delete(tx: &mut Tx<'_>, id: i64, expected: &Expected) -> Result<Item, Error> {
+    let before = visible(store::find_to_change(tx.conn, id)?, tx.caller, id)?;
+    may(tx.caller, Act::Delete, Some(&before))?;
+    expected.check(before.version)?;
+    remove(tx, &before)?;
+    Ok(before)
+}
+
+fn remove(tx: &mut Tx<'_>, item: &Item) -> Result<(), Error> {
+    store::delete(tx.conn, item.id)?;
+    tx.deleted(item)?;
+    count(tx, item, -1);
+    let id = item.id;
+    tx.at_commit(move |conn| Ok(words::remove(conn, id)?));
+    Ok(())
+}
+
+/// What can be done to many items at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bulk {
+    /// Make them visible to all.
+    Activate,
+    /// Hide them.
+    Deactivate,
+    /// Remove them.
+    Delete,
+}
+
+/// Does the same to many items, in one changeset. Those that are gone, or are so already, are passed over.
+///
+/// # Errors
+/// 401, 403; then nothing was done.
+pub fn bulk(tx: &mut Tx<'_>, ids: &[i64], act: Bulk) -> Result<usize, Error> {
+    let items = batch::find_to_change(tx.conn, ids)?;
+    let mut done = 0;
+    for item in items.iter().filter(|item| Visible::to(tx.caller).has(item)) {
+        match act {
+            Bulk::Delete => {
+                may(tx.caller, Act::Delete, Some(item))?;
+                remove(tx, item)?;
+            }
+            Bulk::Activate | Bulk::Deactivate => {
+                may(tx.caller, Act::Edit, Some(item))?;
+                let active = act == Bulk::Activate;
+                if item.is_active == active {
+                    continue;
+                }
+                let mut fields = ItemInput::default().onto(Some(item))?;
+                fields.is_active = active;
+                write(tx, item, fields)?;
+            }
+        }
+        done += 1;
+    }
+    let verb = match act {
+        Bulk::Activate => "Activated",
+        Bulk::Deactivate => "Deactivated",
+        Bulk::Delete => "Deleted",
+    };
+    tx.summarise(format!("{verb} {}", Entity::Item.counted(done)));
+    Ok(done)
+}
+
+fn check_category(conn: &mut Conn, id: i64) -> Result<(), Error> {
+    if categories::store::exists(conn, id)? {
+        Ok(())
+    } else {
+        Err(Error::field("category_id", "unknown", format!("must be the id of a category; {id} is none")))
+    }
+}
+
+/// Keeps the counters that lists show.
+fn count(tx: &mut Tx<'_>, item: &Item, by: i64) {
+    tx.count(store::TOTAL.to_owned(), by);
+    tx.count(items_in(item.category_id), by);
+    if item.is_active {
+        tx.count(store::ACTIVE.to_owned(), by);
+        tx.count(active_items_in(item.category_id), by);
+    }
+}
+
+/// A unique violation as the client sees it.
+pub fn taken(error: DbError) -> Error {
+    unique::or_else(error, &[("items_sku_unique", "items.sku", "sku", "An item with this SKU exists already")])
+}

@@ -1,0 +1,7 @@
+//! `stockroom`: see the README, or `stockroom --help`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    stockroom::cli::run()
+}

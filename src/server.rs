@@ -1,0 +1,106 @@
+//! The server: from settings to a bound socket, the order of the layers, and a graceful end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::Server as Running;
+use actix_web::middleware::from_fn;
+use actix_web::web::Data;
+use actix_web::{App as ActixApp, HttpServer};
+
+use crate::app::{App, KeyUse};
+use crate::auth::hashing::Hashing;
+use crate::auth::token::Tokens;
+use crate::auth::{service, store};
+use crate::config::Config;
+use crate::db::instance::Instance;
+use crate::db::{Effects, migrate, pool};
+use crate::routes;
+use crate::time::Timestamp;
+use crate::web::front::front;
+
+/// How long requests under way may take after a SIGTERM, in seconds.
+const LAST_REQUESTS: u64 = 30;
+/// How often ended sessions are removed.
+const SWEEP: Duration = Duration::from_secs(600);
+
+/// A server that listens.
+pub struct Server {
+    running: Running,
+    address: SocketAddr,
+    setup_token: Option<String>,
+    _instance: Instance,
+}
+
+impl Server {
+    /// Prepares the database, binds the port (0 takes a free one) and starts the workers. Must be called
+    /// inside an actix system.
+    ///
+    /// # Errors
+    /// One clear line.
+    pub fn build(config: Config) -> Result<Self, String> {
+        let secret = config.secret().map_err(|e| e.to_string())?;
+        let instance = Instance::claim(&config.database)?;
+        migrate::prepare(&config.database)?;
+        let app = App::open(config, secret).map_err(|e| e.to_string())?;
+        let config = &app.config;
+        let setup_token = {
+            let mut conn = pool::open(&config.database, pool::Access::Read).map_err(|e| e.to_string())?;
+            service::open_setup(&app, &mut conn).map_err(|e| e.to_string())?
+        };
+        let hashing = Data::new(Hashing::new(config.bcrypt_cost).map_err(|e| e.to_string())?);
+        let tokens = Data::new(Tokens::new(&app.key(KeyUse::Tokens), &config.app_name, config.access_token_minutes));
+        let at = (config.host, config.port);
+        let (workers, threads) = (config.workers, crate::db::Db::blocking_threads(config));
+        let shared = Arc::clone(&app);
+        let server = HttpServer::new(move || {
+            let app = Arc::clone(&shared);
+            ActixApp::new()
+                .app_data(Data::from(Arc::clone(&app)))
+                .app_data(hashing.clone())
+                .app_data(tokens.clone())
+                .configure(move |cfg| routes::register(cfg, &app))
+                .wrap(from_fn(front))
+        })
+        .workers(workers)
+        .worker_max_blocking_threads(threads)
+        .client_request_timeout(Duration::from_secs(5))
+        .shutdown_timeout(LAST_REQUESTS)
+        .bind(at)
+        .map_err(|e| format!("cannot listen on {}:{}: {e}", at.0, at.1))?;
+        let address = server.addrs().first().copied().ok_or("the server has no address")?;
+        actix_web::rt::spawn(sweep(app));
+        Ok(Self { running: server.run(), address, setup_token, _instance: instance })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The token of the link that makes the first admin, while there is no user.
+    pub fn setup_token(&self) -> Option<&str> {
+        self.setup_token.as_deref()
+    }
+
+    /// Serves until SIGTERM or SIGINT: then no new connections, and the requests under way are finished.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub async fn run(self) -> Result<(), String> {
+        self.running.await.map_err(|e| e.to_string())
+    }
+}
+
+/// Removes sessions that have ended.
+async fn sweep(app: Arc<App>) {
+    loop {
+        actix_web::rt::time::sleep(SWEEP).await;
+        let work =
+            |conn: &mut crate::db::Conn| Ok((store::delete_expired(conn, Timestamp::now())?, Effects::default()));
+        if let Err(error) = app.db.write(Box::new(work)).await {
+            log::warn!("ended sessions could not be removed: {error}");
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Users: who they are. Proving it is `auth`'s.
+
+pub mod api;
+pub mod model;
+pub mod password;
+pub mod service;
+pub mod store;

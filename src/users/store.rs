@@ -1,0 +1,135 @@
+//! All SQL of users.
+
+use diesel::prelude::*;
+
+use super::model::{NewUser, User};
+use crate::caller::Role;
+use crate::db::Conn;
+use crate::db::schema::users;
+use crate::time::Timestamp;
+
+/// What identifying a caller needs of a user.
+#[derive(Debug, Clone, Queryable)]
+pub struct Credentials {
+    /// The user's id.
+    pub id: i64,
+    /// Their name.
+    pub username: String,
+    /// Their role.
+    pub role: String,
+    /// Whether they may come in.
+    pub is_active: bool,
+    /// What tokens and sessions must carry.
+    pub credentials_version: i64,
+}
+
+/// One user.
+pub fn find(conn: &mut Conn, id: i64) -> QueryResult<Option<User>> {
+    users::table.find(id).select(users::all_columns).get_result(conn).optional()
+}
+
+/// What identifying a caller needs.
+pub fn credentials(conn: &mut Conn, id: i64) -> QueryResult<Option<Credentials>> {
+    users::table
+        .find(id)
+        .select((users::id, users::username, users::role, users::is_active, users::credentials_version))
+        .get_result(conn)
+        .optional()
+}
+
+/// The user of an e-mail address or a name, in any case.
+pub fn find_by_login(conn: &mut Conn, login: &str) -> QueryResult<Option<User>> {
+    let key = login.trim().to_lowercase();
+    let by_email = users::table.filter(users::email.eq(&key)).select(users::all_columns).get_result(conn).optional()?;
+    match by_email {
+        Some(user) => Ok(Some(user)),
+        None => {
+            users::table.filter(users::username_key.eq(&key)).select(users::all_columns).get_result(conn).optional()
+        }
+    }
+}
+
+/// All users, oldest first.
+pub fn all(conn: &mut Conn) -> QueryResult<Vec<User>> {
+    users::table.order(users::id).select(users::all_columns).load(conn)
+}
+
+/// Whether there is any user.
+pub fn any(conn: &mut Conn) -> QueryResult<bool> {
+    let one: Option<i64> = users::table.select(users::id).order(users::id).limit(1).get_result(conn).optional()?;
+    Ok(one.is_some())
+}
+
+/// The admin who has been here longest.
+pub fn first_admin(conn: &mut Conn) -> QueryResult<Option<User>> {
+    users::table
+        .filter(users::role.eq(Role::Admin.as_str()))
+        .filter(users::is_active.eq(true))
+        .order(users::id)
+        .limit(1)
+        .select(users::all_columns)
+        .get_result(conn)
+        .optional()
+}
+
+/// The active admins. On PostgreSQL they stay locked until the commit, so that two who each remove the other
+/// do not leave none; SQLite has one writer.
+pub fn lock_active_admins(conn: &mut Conn) -> QueryResult<Vec<i64>> {
+    let admins = users::table
+        .filter(users::role.eq(Role::Admin.as_str()))
+        .filter(users::is_active.eq(true))
+        .order(users::id)
+        .select(users::id);
+    match conn {
+        Conn::Postgres(conn) => admins.for_update().load(conn),
+        Conn::Sqlite(conn) => admins.load(conn),
+    }
+}
+
+/// Adds a user.
+pub fn insert(conn: &mut Conn, new: &NewUser, now: Timestamp) -> QueryResult<User> {
+    diesel::insert_into(users::table)
+        .values((
+            users::email.eq(&new.email),
+            users::username.eq(&new.username),
+            users::username_key.eq(new.username.to_lowercase()),
+            users::role.eq(new.role.as_str()),
+            users::is_active.eq(true),
+            users::password_hash.eq(&new.password_hash),
+            users::credentials_version.eq(1_i64),
+            users::version.eq(1_i64),
+            users::created_at.eq(now.0),
+            users::updated_at.eq(now.0),
+        ))
+        .returning(users::all_columns)
+        .get_result(conn)
+}
+
+/// Writes a user back, as their next version.
+pub fn update(conn: &mut Conn, user: &User) -> QueryResult<usize> {
+    diesel::update(users::table.find(user.id).filter(users::version.eq(user.version - 1)))
+        .set((
+            users::email.eq(&user.email),
+            users::username.eq(&user.username),
+            users::username_key.eq(&user.username_key),
+            users::full_name.eq(&user.full_name),
+            users::age.eq(user.age),
+            users::website.eq(&user.website),
+            users::role.eq(&user.role),
+            users::is_active.eq(user.is_active),
+            users::password_hash.eq(&user.password_hash),
+            users::credentials_version.eq(user.credentials_version),
+            users::version.eq(user.version),
+            users::updated_at.eq(user.updated_at.0),
+        ))
+        .execute(conn)
+}
+
+/// Notes a sign-in; a hash of a lower cost than today's is renewed with it. No edit, so no new version.
+pub fn signed_in(conn: &mut Conn, id: i64, now: Timestamp, renewed_hash: Option<&str>) -> QueryResult<()> {
+    diesel::update(users::table.find(id)).set(users::last_login_at.eq(now.0)).execute(conn)?;
+    if let Some(hash) = renewed_hash {
+        diesel::update(users::table.find(id)).set(users::password_hash.eq(hash)).execute(conn)?;
+    }
+    Ok(())
+}

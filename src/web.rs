@@ -1,0 +1,16 @@
+//! What the HTTP side of all features shares, one idea a file.
+
+pub mod assets;
+pub mod caller;
+pub mod compress;
+pub mod cursor;
+pub mod etag;
+pub mod form;
+pub mod front;
+pub mod headers;
+pub mod health;
+pub mod json;
+pub mod list;
+pub mod page;
+pub mod request_id;
+pub mod view;

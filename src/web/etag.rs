@@ -1,0 +1,53 @@
+//! ETags: the version of a thing, or a hash of a list. `If-None-Match` is answered by `web::front`;
+//! `If-Match` becomes what the writer [`Expected`] (RFC 9110, 13).
+
+use std::hash::{DefaultHasher, Hasher as _};
+
+use actix_web::HttpRequest;
+use actix_web::http::header::{self, HeaderMap};
+
+use crate::app::App;
+use crate::changes::Expected;
+use crate::error::Error;
+
+/// `"3"`
+pub fn of_version(version: i64) -> String {
+    format!("\"{version}\"")
+}
+
+/// Weak: it says that the list is the same, not that every byte is.
+pub fn of_body(body: &[u8]) -> String {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(body);
+    format!("W/\"{:016x}\"", hasher.finish())
+}
+
+/// Whether the client has this already (weak comparison).
+pub fn is_known(if_none_match: &str, etag: &str) -> bool {
+    let bare = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    if_none_match.trim() == "*" || if_none_match.split(',').any(|known| bare(known) == bare(etag))
+}
+
+/// What `If-Match` says.
+///
+/// # Errors
+/// 428 when it is required and absent, 412 when it can match no version.
+pub fn expected(req: &HttpRequest, app: &App) -> Result<Expected, Error> {
+    let Some(text) = if_match(req.headers())? else {
+        return if app.config.require_if_match { Err(Error::PreconditionRequired) } else { Ok(Expected::Unsaid) };
+    };
+    if text.trim() == "*" {
+        return Ok(Expected::Any);
+    }
+    // Strong comparison: a weak tag matches nothing. What is no number was never a tag of ours.
+    let version = |tag: &str| tag.trim().strip_prefix('"')?.strip_suffix('"')?.parse::<i64>().ok();
+    Ok(Expected::Versions(text.split(',').filter_map(version).collect()))
+}
+
+fn if_match(headers: &HeaderMap) -> Result<Option<String>, Error> {
+    let mut texts = Vec::new();
+    for value in headers.get_all(header::IF_MATCH) {
+        texts.push(value.to_str().map_err(|_| Error::Malformed("If-Match cannot be read.".to_owned()))?.to_owned());
+    }
+    Ok(if texts.is_empty() { None } else { Some(texts.join(",")) })
+}

@@ -1,0 +1,232 @@
+//! JSON in and out. In: stricter than `serde_json`, since what a client did not mean must not be guessed:
+//! duplicate names, depth over 32 and lone surrogates are refused, numbers keep every digit. Out: the
+//! envelope of contract 4.1.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::http::header;
+use actix_web::{FromRequest, HttpRequest, HttpResponse};
+use futures_util::StreamExt as _;
+use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde::{Deserializer, Serialize};
+
+use super::list::{Listing, Many};
+use crate::error::Error;
+use crate::fields::{Input, Raw, Source};
+
+/// A body of fields may have so many bytes.
+pub const LARGEST_BODY: usize = 256 * 1024;
+/// How deep arrays and objects may lie in each other.
+const DEEPEST: usize = 32;
+/// The name under which `serde_json` hands a number's digits over (its feature `arbitrary_precision`).
+const NUMBER: &str = "$serde_json::private::Number";
+
+/// A JSON object, field by field.
+#[derive(Debug, Clone)]
+pub struct Object(pub Input);
+
+impl FromRequest for Object {
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Error>>>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (req, payload) = (req.clone(), payload.take());
+        Box::pin(async move {
+            let essence = content_type(&req);
+            if !(essence == "application/json" || essence.starts_with("application/") && essence.ends_with("+json")) {
+                return Err(Error::UnsupportedMedia("Send the body as application/json.".to_owned()));
+            }
+            let body = read_body(&req, payload, LARGEST_BODY).await?;
+            parse_object(&body).map(Self)
+        })
+    }
+}
+
+/// The media type of a request's body, without its parameters.
+pub fn content_type(req: &HttpRequest) -> String {
+    let text = req.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// The whole body, if it is within the bound.
+///
+/// # Errors
+/// 413, 415 for a compressed one, 400 when it breaks off.
+pub async fn read_body(req: &HttpRequest, mut payload: Payload, bound: usize) -> Result<Vec<u8>, Error> {
+    let encoded = req.headers().get(header::CONTENT_ENCODING).is_some_and(|v| v != "identity");
+    if encoded {
+        return Err(Error::UnsupportedMedia("Send the body without Content-Encoding.".to_owned()));
+    }
+    let declared = req.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
+    if declared.is_some_and(|length| length > bound) {
+        return Err(Error::TooLarge(bound));
+    }
+    let mut body = Vec::with_capacity(declared.unwrap_or(512).min(bound));
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_| Error::Malformed("The body broke off.".to_owned()))?;
+        if body.len() + chunk.len() > bound {
+            return Err(Error::TooLarge(bound));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// Reads one JSON object.
+///
+/// # Errors
+/// 400 with the position for what is malformed, and for anything but an object.
+pub fn parse_object(body: &[u8]) -> Result<Input, Error> {
+    let malformed = |e: &serde_json::Error| {
+        let reason = e.to_string();
+        let reason = reason.split(" at line ").next().unwrap_or_default();
+        Error::Malformed(format!("Malformed JSON at line {}, column {}: {reason}", e.line(), e.column()))
+    };
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let tree = Strict { depth: 0 }.deserialize(&mut reader).map_err(|e| malformed(&e))?;
+    reader.end().map_err(|e| malformed(&e))?;
+    match tree {
+        Tree::Object(fields) => {
+            let raw = fields.into_iter().map(|(name, tree)| (name, tree.into_raw())).collect();
+            Ok(Input::new(Source::Json, raw))
+        }
+        _ => Err(Error::Malformed("Malformed JSON at line 1, column 1: an object belongs here".to_owned())),
+    }
+}
+
+enum Tree {
+    Leaf(Raw),
+    Array,
+    Object(Vec<(String, Tree)>),
+}
+
+impl Tree {
+    fn into_raw(self) -> Raw {
+        match self {
+            Self::Leaf(raw) => raw,
+            Self::Array | Self::Object(_) => Raw::Nested,
+        }
+    }
+}
+
+struct Strict {
+    depth: usize,
+}
+
+impl<'de> DeserializeSeed<'de> for Strict {
+    type Value = Tree;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Tree, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl Strict {
+    fn deeper<E: serde::de::Error>(&self) -> Result<Self, E> {
+        if self.depth >= DEEPEST {
+            return Err(E::custom(format!("it is nested deeper than {DEEPEST}")));
+        }
+        Ok(Self { depth: self.depth + 1 })
+    }
+}
+
+impl<'de> Visitor<'de> for Strict {
+    type Value = Tree;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Tree, E> {
+        Ok(Tree::Leaf(Raw::Null))
+    }
+    fn visit_bool<E>(self, value: bool) -> Result<Tree, E> {
+        Ok(Tree::Leaf(Raw::Bool(value)))
+    }
+    fn visit_i64<E>(self, value: i64) -> Result<Tree, E> {
+        Ok(Tree::Leaf(Raw::Number(value.to_string())))
+    }
+    fn visit_u64<E>(self, value: u64) -> Result<Tree, E> {
+        Ok(Tree::Leaf(Raw::Number(value.to_string())))
+    }
+    fn visit_f64<E>(self, value: f64) -> Result<Tree, E> {
+        Ok(Tree::Leaf(Raw::Number(value.to_string())))
+    }
+    fn visit_str<E>(self, value: &str) -> Result<Tree, E> {
+        Ok(Tree::Leaf(Raw::Text(value.to_owned())))
+    }
+    fn visit_string<E>(self, value: String) -> Result<Tree, E> {
+        Ok(Tree::Leaf(Raw::Text(value)))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Tree, A::Error> {
+        while items.next_element_seed(self.deeper()?)?.is_some() {}
+        Ok(Tree::Array)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Tree, A::Error> {
+        let mut fields: Vec<(String, Tree)> = Vec::new();
+        while let Some(name) = entries.next_key::<String>()? {
+            if name == NUMBER && fields.is_empty() {
+                return Ok(Tree::Leaf(Raw::Number(entries.next_value()?)));
+            }
+            if fields.iter().any(|(n, _)| *n == name) {
+                return Err(serde::de::Error::custom(format!("the name {name:?} comes twice")));
+            }
+            let value = entries.next_value_seed(self.deeper()?)?;
+            fields.push((name, value));
+        }
+        Ok(Tree::Object(fields))
+    }
+}
+
+/// The envelope of one.
+#[derive(Debug, Serialize)]
+struct One<'o, T> {
+    success: bool,
+    message: &'o str,
+    data: &'o T,
+}
+
+fn body(value: &impl Serialize) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(value).map_err(|e| Error::Internal(format!("an answer cannot be written: {e}")))
+}
+
+/// 200 with one thing.
+pub fn one<T: Serialize>(message: &str, data: &T) -> HttpResponse {
+    answer(HttpResponse::Ok(), &One { success: true, message, data })
+}
+
+/// 200 with one thing that has a version.
+pub fn versioned<T: Serialize>(message: &str, data: &T, version: i64) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    response.insert_header((header::ETAG, super::etag::of_version(version)));
+    answer(response, &One { success: true, message, data })
+}
+
+/// 201 with the new thing and where it is.
+pub fn created<T: Serialize>(message: &str, data: &T, location: String, version: i64) -> HttpResponse {
+    let mut response = HttpResponse::Created();
+    response.insert_header((header::LOCATION, location));
+    response.insert_header((header::ETAG, super::etag::of_version(version)));
+    answer(response, &One { success: true, message, data })
+}
+
+/// 200 with a part of a list.
+pub fn many<T: Serialize>(message: &str, listing: &Listing<T>) -> Result<HttpResponse, Error> {
+    let bytes = body(&Many::of(message, listing))?;
+    Ok(HttpResponse::Ok()
+        .insert_header((header::ETAG, super::etag::of_body(&bytes)))
+        .content_type("application/json")
+        .body(bytes))
+}
+
+/// A JSON answer of any status.
+pub fn answer(mut response: actix_web::HttpResponseBuilder, value: &impl Serialize) -> HttpResponse {
+    match body(value) {
+        Ok(bytes) => response.content_type("application/json").body(bytes),
+        Err(error) => HttpResponse::from_error(error),
+    }
+}
