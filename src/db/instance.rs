@@ -81,7 +81,7 @@ pub fn examine(url: &DatabaseUrl) -> Result<(), String> {
         let check = || -> Result<String, String> {
             let mut conn = pool::open(url, pool::Access::Write).map_err(|e| e.to_string())?;
             let Conn::Sqlite(conn) = &mut conn else { return Ok("ok".to_owned()) };
-            diesel::dsl::sql::<diesel::sql_types::Text>("SELECT * FROM pragma_quick_check(1)")
+            diesel::dsl::sql::<diesel::sql_types::Text>("PRAGMA quick_check(1)")
                 .get_result::<String>(conn)
                 .map_err(|e| e.to_string())
         };
