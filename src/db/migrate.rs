@@ -111,15 +111,17 @@ fn act_with<DB: Backend>(
     // Again, under the lock: another process may have been here in between.
     let before = steps(conn, source())?;
     let failed = |e: Box<dyn std::error::Error + Send + Sync>| format!("a migration failed and was rolled back: {e}");
+    let last = before.iter().rev().find(|step| step.applied).map(|step| step.name.clone());
+    let pending = before.iter().filter(|step| !step.applied).map(|step| step.name.clone());
+    let mut done = Vec::new();
     if act != Act::Run {
-        if !before.iter().any(|step| step.applied) {
-            return Ok(Vec::new());
-        }
-        let undone = conn.revert_last_migration(source()).map_err(failed)?.to_string();
-        if act == Act::Revert {
-            return Ok(vec![undone]);
-        }
+        let Some(last) = last else { return Ok(done) };
+        conn.revert_last_migration(source()).map_err(failed)?;
+        done.push(last);
     }
-    let run = conn.run_pending_migrations(source()).map_err(failed)?;
-    Ok(run.iter().map(ToString::to_string).collect())
+    if act != Act::Revert {
+        done.extend(pending);
+        conn.run_pending_migrations(source()).map_err(failed)?;
+    }
+    Ok(done)
 }
