@@ -171,9 +171,7 @@ impl DatabaseUrl {
         }
         if text.starts_with("postgres://") || text.starts_with("postgresql://") {
             let url = url::Url::parse(text).map_err(|e| e.to_string())?;
-            let tls = url
-                .query_pairs()
-                .any(|(k, v)| k == "sslmode" && v.starts_with("verify") || k == "sslmode" && v == "require");
+            let tls = url.query_pairs().any(|(k, v)| k == "sslmode" && (v.starts_with("verify") || v == "require"));
             if tls && !cfg!(feature = "postgres-tls") {
                 return Err("asks for TLS, which this binary was built without (feature postgres-tls)".to_owned());
             }

@@ -103,7 +103,7 @@ pub fn grouped(amount: Amount, places: usize) -> String {
     let whole = (amount.0.unsigned_abs() / 10_000).to_string();
     let mut out = String::new();
     for (n, digit) in whole.chars().enumerate() {
-        if n > 0 && (whole.len() - n) % 3 == 0 {
+        if n > 0 && (whole.len() - n).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);

@@ -248,7 +248,7 @@ impl From<DbError> for Error {
         match error {
             DbError::NotFound => Self::NotFound("There is nothing here.".to_owned()),
             error if connection_lost(&error) => Self::database_unavailable(error),
-            DbError::DatabaseError(DatabaseErrorKind::SerializationFailure, info) => Self::Unavailable {
+            DbError::DatabaseError(kind, info) if collided(&kind, info.message()) => Self::Unavailable {
                 detail: "Others are writing the same data right now. Try again.",
                 retry_after: 1,
                 reason: info.message().to_owned(),
@@ -256,6 +256,13 @@ impl From<DbError> for Error {
             error => Self::Internal(format!("database: {error}")),
         }
     }
+}
+
+/// Whether PostgreSQL gave this transaction up in favour of another, or of its own time limits.
+fn collided(kind: &DatabaseErrorKind, text: &str) -> bool {
+    matches!(kind, DatabaseErrorKind::SerializationFailure)
+        || text.contains("deadlock detected")
+        || text.contains("canceling statement due to")
 }
 
 /// Whether an error says that the connection is gone and not that the statement was wrong. libpq reports a

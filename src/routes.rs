@@ -126,7 +126,7 @@ routes!(ENTRANCE, register_entrance, "/admin", {
 
 // The pages behind the sign-in.
 routes!(PAGES, register_pages, "/admin", {
-    "" => { GET auth::pages::start }
+    "" => { GET auth::pages::home }
     "/account" => { GET auth::pages::account }
     "/items" => { GET items::pages::list }
     "/items/new" => { GET items::pages::edit::blank, POST items::pages::edit::create }

@@ -39,7 +39,6 @@ struct Remembered {
     checked: Instant,
     /// Seconds since 1970.
     expires: i64,
-    credentials: i64,
 }
 
 thread_local! {
@@ -93,7 +92,7 @@ async fn bearer(req: &ServiceRequest) -> Result<Who, Error> {
     let id: i64 = claims.sub.parse().map_err(|_| bad())?;
     let found = app.look_up(move |conn| Ok(users::store::credentials(conn, id)?)).await?;
     let principal = found.and_then(|user| admitted(&user, claims.cv)).ok_or_else(bad)?;
-    remember(token, &principal, claims.exp, claims.cv);
+    remember(token, &principal, claims.exp);
     Ok(Who::User(principal))
 }
 
@@ -112,16 +111,16 @@ fn remembered(token: &str) -> Option<Principal> {
         let known = callers.get(token)?;
         let fresh = now.duration_since(known.checked) < BELIEVED;
         let in_time = crate::time::Timestamp::now().0 / 1_000_000 < known.expires;
-        (fresh && in_time && known.credentials > 0).then(|| known.principal.clone())
+        (fresh && in_time).then(|| known.principal.clone())
     })
 }
 
-fn remember(token: &str, principal: &Principal, expires: i64, credentials: i64) {
+fn remember(token: &str, principal: &Principal, expires: i64) {
     CALLERS.with_borrow_mut(|callers| {
         if callers.len() >= REMEMBERED {
             callers.clear();
         }
-        let known = Remembered { principal: principal.clone(), checked: Instant::now(), expires, credentials };
+        let known = Remembered { principal: principal.clone(), checked: Instant::now(), expires };
         callers.insert(token.to_owned(), known);
     });
 }

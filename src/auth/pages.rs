@@ -13,7 +13,7 @@ use super::model::SignIn;
 use super::service;
 use super::sessions::{CREDENTIALS, CSRF, USER, random_token};
 use crate::app::App;
-use crate::caller::Caller;
+use crate::caller::{Caller, Role};
 use crate::error::Error;
 use crate::fields::{Input, Raw};
 use crate::time::Timestamp;
@@ -26,12 +26,22 @@ use crate::web::page::{self, Frame, THEME_COOKIE};
 use crate::web::view::{Errors, When};
 use views::{AccountPage, LoginPage, SetupPage};
 
-/// Where one lands after signing in.
-const HOME: &str = "/admin/items";
+/// Where the site begins.
+const START: &str = "/admin";
 
-/// `GET /admin`: the start.
+/// `GET /`: to the site.
 pub async fn start() -> HttpResponse {
-    page::see_other(HOME)
+    page::see_other(START)
+}
+
+/// `GET /admin`: on to what one may see.
+pub async fn home(caller: Member) -> HttpResponse {
+    page::see_other(home_of(caller.is_admin()))
+}
+
+/// Where somebody lands who has not said where to: who is no admin has only their own account here.
+fn home_of(admin: bool) -> &'static str {
+    if admin { "/admin/items" } else { "/admin/account" }
 }
 
 /// `GET /admin/login`.
@@ -40,9 +50,9 @@ pub async fn start() -> HttpResponse {
 /// 400 for a query string that cannot be read.
 pub async fn login_form(req: HttpRequest, caller: Anyone, app: Data<App>) -> Result<HttpResponse, Error> {
     let params = Params::parse(req.query_string())?;
-    let next = page::own_path(params.get("next").unwrap_or_default(), HOME);
+    let next = page::own_path(params.get("next").unwrap_or_default(), "");
     if caller.principal().is_some() {
-        return Ok(page::see_other(&next));
+        return Ok(page::see_other(if next.is_empty() { START } else { &next }));
     }
     page::show(&LoginPage { frame: Frame::of(&req, &app, "login"), username: String::new(), next, error: None })
 }
@@ -60,12 +70,12 @@ pub async fn login(
     form: Form,
 ) -> Result<HttpResponse, Error> {
     let username = form.verbatim("username").to_owned();
-    let next = page::own_path(form.verbatim("next"), HOME);
+    let next = page::own_path(form.verbatim("next"), "");
     let with = SignIn { login: username.clone(), password: form.verbatim("password").to_owned() };
     match service::sign_in(&app, &hashing, &caller, with).await {
         Ok(user) => {
             begin(&session, &user)?;
-            Ok(page::see_other(&next))
+            Ok(page::see_other(if next.is_empty() { home_of(user.role() == Role::Admin) } else { &next }))
         }
         Err(Error::Unauthenticated(detail)) => refuse(&req, &app, StatusCode::UNAUTHORIZED, username, next, detail),
         Err(Error::Malformed(detail)) => refuse(&req, &app, StatusCode::BAD_REQUEST, username, next, detail),
@@ -142,7 +152,7 @@ pub async fn setup(
     let user = service::set_up(&app, &hashing, &caller, registration).await?;
     begin(&session, &user)?;
     page::flash_ok(&req, format!("Welcome, {}. You are the first admin.", user.username));
-    Ok(page::see_other(HOME))
+    Ok(page::see_other(START))
 }
 
 fn draw_setup(
@@ -199,7 +209,7 @@ pub async fn theme(app: Data<App>, form: Form) -> Result<HttpResponse, Error> {
         .same_site(SameSite::Lax)
         .max_age(if theme.is_empty() { Duration::ZERO } else { Duration::days(365) })
         .finish();
-    let mut response = page::see_other(&page::own_path(form.verbatim("back"), HOME));
+    let mut response = page::see_other(&page::own_path(form.verbatim("back"), START));
     response.add_cookie(&cookie).map_err(|e| Error::Internal(e.to_string()))?;
     Ok(response)
 }

@@ -26,7 +26,9 @@ pub async fn sign_in(app: &App, hashing: &Hashing, caller: &Caller, with: SignIn
     let user = match user {
         Some(user) if right => user,
         _ => {
-            return Err(Error::Unauthenticated("The e-mail address or username, or the password, is wrong.".to_owned()));
+            return Err(Error::Unauthenticated(
+                "The e-mail address or username, or the password, is wrong.".to_owned(),
+            ));
         }
     };
     if !user.is_active {

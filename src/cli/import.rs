@@ -87,7 +87,7 @@ fn take(
     name: &str,
 ) -> Result<(Import, Report, Open), String> {
     for _ in 0..5 {
-        let (mut next, lines, mut open) = (import.clone(), chunk.to_vec(), act.clone());
+        let (mut next, lines, mut open) = (import.clone(), chunk.to_vec(), *act);
         let done = session.write(move |tx| {
             tx.resume(&open);
             let report = next.take(tx, lines)?;

@@ -27,6 +27,7 @@ impl Instance {
     /// One clear line when another server has it.
     pub fn claim(url: &DatabaseUrl) -> Result<Self, String> {
         let DatabaseUrl::Sqlite(path) = url else { return Ok(Self { _lock: None }) };
+        make_folder(path)?;
         let lock = lock_file(&beside(path, "lock"))?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { _lock: Some(lock) }),
@@ -45,9 +46,7 @@ impl Instance {
 /// One clear line.
 pub fn examine(url: &DatabaseUrl) -> Result<(), String> {
     let DatabaseUrl::Sqlite(path) = url else { return Ok(()) };
-    if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
-        fs::create_dir_all(folder).map_err(|e| format!("the folder {} cannot be made: {e}", folder.display()))?;
-    }
+    make_folder(path)?;
     let shown = path.display();
     let mut file = match File::open(path) {
         Ok(file) => file,
@@ -134,6 +133,15 @@ pub fn exclusively<T>(
             conn.batch_execute("SELECT pg_advisory_unlock(7305466215)").map_err(|e| e.to_string())?;
             done
         }
+    }
+}
+
+fn make_folder(path: &Path) -> Result<(), String> {
+    match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) => {
+            fs::create_dir_all(folder).map_err(|e| format!("the folder {} cannot be made: {e}", folder.display()))
+        }
+        None => Ok(()),
     }
 }
 
