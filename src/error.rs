@@ -183,6 +183,19 @@ impl Error {
     }
 }
 
+impl FieldErrors {
+    /// `Ok(value)` if nothing is wrong.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with all mistakes otherwise.
+    pub fn into_result<T>(self, value: impl FnOnce() -> Option<T>) -> Result<T, Error> {
+        if !self.0.is_empty() {
+            return Err(Error::Invalid(self));
+        }
+        value().ok_or_else(|| Error::Internal("a parsed field is missing without an error".to_owned()))
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

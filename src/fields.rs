@@ -50,17 +50,6 @@ impl FieldErrors {
         self.0.is_empty()
     }
 
-    /// `Ok(value)` if nothing is wrong.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Invalid`] with all mistakes otherwise.
-    pub fn into_result<T>(self, value: impl FnOnce() -> Option<T>) -> Result<T, crate::error::Error> {
-        if !self.0.is_empty() {
-            return Err(crate::error::Error::Invalid(self));
-        }
-        value().ok_or_else(|| crate::error::Error::Internal("a parsed field is missing without an error".to_owned()))
-    }
-
     /// Takes over what `validator`'s derive found. Its own messages and above all its `params`, which hold
     /// the rejected value, stay inside.
     pub fn take(&mut self, found: &validator::ValidationErrors) {

@@ -60,7 +60,7 @@ impl Query {
         if terms.is_empty() { None } else { Some(Self { terms }) }
     }
 
-    /// For FTS5: words in quotes, so that none is an operator (https://sqlite.org/fts5.html#full_text_query_syntax).
+    /// For FTS5: words in quotes, so that none is an operator (<https://sqlite.org/fts5.html#full_text_query_syntax>).
     pub fn fts5(&self) -> String {
         let last = self.terms.len().saturating_sub(1);
         let term = |(n, term): (usize, &Vec<String>)| {

@@ -87,8 +87,8 @@ fn line(cells: [String; 8]) -> Result<Vec<u8>, Error> {
     writer.into_inner().map_err(|e| Error::Internal(e.to_string()))
 }
 
-/// Whether a spreadsheet would run a cell with this text, or take the mark of [`safe`] off one
-/// (https://owasp.org/www-community/attacks/CSV_Injection).
+/// Whether a spreadsheet would run a cell with this text, or it begins like one that was made safe
+/// (<https://owasp.org/www-community/attacks/CSV_Injection>).
 pub fn is_formula(cell: &str) -> bool {
     cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\''])
 }

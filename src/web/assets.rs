@@ -24,7 +24,7 @@ struct Embedded;
 /// # Errors
 /// 404 for a file that is not there.
 pub async fn file(req: HttpRequest, path: web::Path<(String, String)>) -> Result<HttpResponse, Error> {
-    let (_, name) = path.into_inner();
+    let (version, name) = path.into_inner();
     let file = Embedded::get(&name).ok_or_else(|| Error::NotFound("There is no such file.".to_owned()))?;
     let accept = req.headers().get(header::ACCEPT_ENCODING).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let (encoding, body) = match (Encoding::negotiate(accept), file.data_br(), file.data_gzip()) {
@@ -32,10 +32,13 @@ pub async fn file(req: HttpRequest, path: web::Path<(String, String)>) -> Result
         (Some(_), _, Some(gzip)) if accept.contains("gzip") => (Some("gzip"), gzip),
         _ => (None, file.data()),
     };
+    // A page of another version (a deployment under way) gets what there is, but must not keep it as its own.
+    let current = version == env!("STOCKROOM_ASSETS");
+    let policy = if current { "public, max-age=31536000, immutable" } else { "no-cache" };
     let mut response = HttpResponse::Ok();
     response
         .content_type(mime_guess::from_path(&name).first_or_octet_stream().to_string())
-        .insert_header((header::CACHE_CONTROL, "public, max-age=31536000, immutable"))
+        .insert_header((header::CACHE_CONTROL, policy))
         .insert_header((header::VARY, "Accept-Encoding"));
     if let Some(encoding) = encoding {
         response.insert_header((header::CONTENT_ENCODING, encoding));
