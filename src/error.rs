@@ -189,7 +189,7 @@ impl FieldErrors {
     /// # Errors
     /// [`Error::Invalid`] with all mistakes otherwise.
     pub fn into_result<T>(self, value: impl FnOnce() -> Option<T>) -> Result<T, Error> {
-        if !self.0.is_empty() {
+        if !self.is_empty() {
             return Err(Error::Invalid(self));
         }
         value().ok_or_else(|| Error::Internal("a parsed field is missing without an error".to_owned()))
