@@ -1,7 +1,6 @@
 //! Every setting, read once at start and checked as a whole: the environment first, then `.env`, then the
 //! default. Whatever is wrong is reported together, each with its name, its form and the reason.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::fs;
 use std::io::Write as _;
@@ -9,131 +8,15 @@ use std::net::IpAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+mod database_url;
+mod sources;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::Rng as _;
 
-/// What is known of one setting beside its value.
-#[derive(Debug, Clone, Copy)]
-pub struct Setting {
-    /// The name of the environment variable.
-    pub name: &'static str,
-    /// The default as it would be written; empty for none.
-    pub default: &'static str,
-    /// What a value looks like.
-    pub form: &'static str,
-    /// What it is for.
-    pub purpose: &'static str,
-}
-
-const fn setting(name: &'static str, default: &'static str, form: &'static str, purpose: &'static str) -> Setting {
-    Setting { name, default, form, purpose }
-}
-
-/// All settings, in the order in which they are shown.
-pub const SETTINGS: &[Setting] = &[
-    setting("APP_NAME", "Stockroom", "1 to 60 characters", "The name that the pages and tokens carry"),
-    setting("HOST", "127.0.0.1", "an IP address", "The address to listen on"),
-    setting("PORT", "8080", "0 to 65535; 0 takes a free one", "The port to listen on"),
-    setting(
-        "BASE_URL",
-        "",
-        "an http or https URL without a path",
-        "Where the world finds this server; https makes cookies Secure",
-    ),
-    setting(
-        "DATABASE_URL",
-        "",
-        "sqlite://path or postgres://user:password@host/name",
-        "The database; by default stockroom.db in DATA_DIR",
-    ),
-    setting("DATABASE_POOL_SIZE", "16", "1 to 200", "Connections to PostgreSQL"),
-    setting("DATA_DIR", "data", "a folder", "Where the SQLite file and the secret key lie"),
-    setting(
-        "SECRET_KEY",
-        "",
-        "at least 32 characters",
-        "Signs tokens and cursors; made and kept in DATA_DIR when absent",
-    ),
-    setting("ACCESS_TOKEN_EXPIRE_MINUTES", "30", "1 to 1440", "How long an access token is good"),
-    setting("SESSION_IDLE_MINUTES", "30", "1 to 1440", "After how long without use a browser session ends"),
-    setting("SESSION_MAX_HOURS", "12", "1 to 720", "After how long a browser session ends in any case"),
-    setting("BCRYPT_COST", "12", "4 to 15", "The work for hashing a password; each step doubles it"),
-    setting("PUBLIC_READ", "true", "true or false", "Whether anonymous callers may read active items and categories"),
-    setting(
-        "REQUIRE_IF_MATCH",
-        "false",
-        "true or false",
-        "Whether a write to what has a version needs If-Match (428 without)",
-    ),
-    setting("CORS_ORIGINS", "", "origins, separated by commas", "Which other sites' scripts may use the API"),
-    setting("WORKERS", "", "1 to 256", "Threads that answer requests; by default one a core"),
-    setting("RUST_LOG", "info", "a filter of env_logger", "What is logged"),
-    setting("LOG_FORMAT", "text", "text or json", "How a log line looks"),
-];
-
-/// Where a value comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
-    /// The process's environment.
-    Environment,
-    /// The file `.env` in the current folder.
-    DotEnv,
-    /// Nothing was set.
-    Default,
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Environment => "environment",
-            Self::DotEnv => ".env",
-            Self::Default => "default",
-        })
-    }
-}
-
-/// What was set, before it is understood.
-#[derive(Debug, Clone, Default)]
-pub struct Sources {
-    environment: HashMap<String, String>,
-    dot_env: HashMap<String, String>,
-}
-
-impl Sources {
-    /// The process's environment and the `.env` of the current folder.
-    ///
-    /// # Errors
-    /// When there is a `.env` that cannot be read.
-    pub fn from_process() -> Result<Self, Problems> {
-        let mut sources = Self { environment: std::env::vars().collect(), dot_env: HashMap::new() };
-        match dotenvy::from_path_iter(".env") {
-            Ok(entries) => {
-                for entry in entries {
-                    let (name, value) = entry.map_err(|e| Problems(vec![format!(".env: {e}")]))?;
-                    sources.dot_env.insert(name, value);
-                }
-            }
-            Err(error) if error.not_found() => {}
-            Err(error) => return Err(Problems(vec![format!(".env: {error}")])),
-        }
-        Ok(sources)
-    }
-
-    /// The value of a setting as it was written, and where. Set but empty counts as not set.
-    pub fn get(&self, setting: &Setting) -> (String, Origin) {
-        let set = |from: &HashMap<String, String>| {
-            from.get(setting.name).map(|v| v.trim().to_owned()).filter(|v| !v.is_empty())
-        };
-        if let Some(value) = set(&self.environment) {
-            (value, Origin::Environment)
-        } else if let Some(value) = set(&self.dot_env) {
-            (value, Origin::DotEnv)
-        } else {
-            (setting.default.to_owned(), Origin::Default)
-        }
-    }
-}
+pub use database_url::DatabaseUrl;
+pub use sources::{Origin, SETTINGS, Setting, Sources, shown_value};
 
 /// All that is wrong with the settings, a line each.
 #[derive(Debug)]
@@ -146,72 +29,6 @@ impl fmt::Display for Problems {
 }
 
 impl std::error::Error for Problems {}
-
-/// Which database.
-#[derive(Clone, PartialEq, Eq)]
-pub enum DatabaseUrl {
-    /// A file.
-    Sqlite(PathBuf),
-    /// A server: the whole URL, with its password.
-    Postgres(String),
-}
-
-impl DatabaseUrl {
-    /// The URL's scheme decides.
-    ///
-    /// # Errors
-    /// Says which schemes there are.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        if let Some(path) = text.strip_prefix("sqlite://").or_else(|| text.strip_prefix("sqlite:")) {
-            return if path.is_empty() || path.contains(":memory:") || path.contains('?') {
-                Err("names no file".to_owned())
-            } else {
-                Ok(Self::Sqlite(PathBuf::from(path)))
-            };
-        }
-        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-            let url = url::Url::parse(text).map_err(|e| e.to_string())?;
-            let tls = url.query_pairs().any(|(k, v)| k == "sslmode" && (v.starts_with("verify") || v == "require"));
-            if tls && !cfg!(feature = "postgres-tls") {
-                return Err("asks for TLS, which this binary was built without (feature postgres-tls)".to_owned());
-            }
-            return Ok(Self::Postgres(text.to_owned()));
-        }
-        Err("has a scheme that is not known; there are sqlite and postgres".to_owned())
-    }
-
-    /// For people: without the password.
-    pub fn masked(&self) -> String {
-        match self {
-            Self::Sqlite(path) => format!("sqlite://{}", path.display()),
-            Self::Postgres(text) => mask_password(text),
-        }
-    }
-}
-
-impl fmt::Debug for DatabaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.masked())
-    }
-}
-
-fn mask_password(text: &str) -> String {
-    match url::Url::parse(text) {
-        Ok(mut url) => {
-            if url.password().is_some() && url.set_password(Some("***")).is_err() {
-                return "***".to_owned();
-            }
-            let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
-            if pairs.iter().any(|(name, _)| name == "password") {
-                url.query_pairs_mut()
-                    .clear()
-                    .extend_pairs(pairs.iter().map(|(k, v)| (k, if k == "password" { "***" } else { v })));
-            }
-            url.to_string()
-        }
-        Err(_) => "***".to_owned(),
-    }
-}
 
 /// A secret that neither `Debug` nor a log shows.
 #[derive(Clone, PartialEq, Eq)]
@@ -463,17 +280,4 @@ fn parse_origins(text: &str) -> Result<Vec<String>, String> {
             _ => Err(format!("names {origin:?}, which is not an origin such as https://shop.example")),
         })
         .collect()
-}
-
-/// A value as a person may see it: secrets masked.
-pub fn shown_value(setting: &Setting, text: &str) -> String {
-    match setting.name {
-        _ if text.is_empty() => "(not set)".to_owned(),
-        "SECRET_KEY" => "***".to_owned(),
-        name if name.ends_with("_URL") && name != "BASE_URL" => match DatabaseUrl::parse(text) {
-            Ok(url) => url.masked(),
-            Err(_) => mask_password(text),
-        },
-        _ => text.to_owned(),
-    }
 }

@@ -5,8 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Map, Value};
 
 use super::category_name;
-use super::edit::kept;
-use super::views::{ConflictField, ItemConflictPage};
+use super::views::{ConflictField, ItemConflictPage, ItemValues};
 use crate::app::App;
 use crate::categories;
 use crate::decimal::Amount;
@@ -96,7 +95,7 @@ pub fn chosen(form: &Input, current: &Item) -> Input {
 
 /// An item as the form posts it.
 fn posted(item: &Item) -> Map<String, Value> {
-    let values = kept(item);
+    let values = ItemValues::of(item);
     let mut fields = Map::new();
     let mut put = |name: &str, value: String| fields.insert(name.to_owned(), Value::from(value));
     put("name", values.name);

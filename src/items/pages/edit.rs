@@ -10,7 +10,6 @@ use crate::app::App;
 use crate::categories;
 use crate::categories::model::Category;
 use crate::changes::Expected;
-use crate::decimal::Amount;
 use crate::error::Error;
 use crate::fields::{Input, Mode};
 use crate::items::model::{Item, ItemInput};
@@ -57,7 +56,7 @@ pub async fn create(req: HttpRequest, admin: Admin, app: Data<App>, mut form: Fo
 pub async fn edit(req: HttpRequest, admin: Admin, app: Data<App>, id: Path<i64>) -> Result<HttpResponse, Error> {
     let id = id.into_inner();
     let item = app.look_up(move |conn| service::get(conn, &admin, id)).await?;
-    let (values, category) = (kept(&item), Some(item.category_id));
+    let (values, category) = (ItemValues::of(&item), Some(item.category_id));
     draw(&req, &app, Some(item), values, category, StatusCode::OK, Errors::default()).await
 }
 
@@ -125,20 +124,6 @@ fn typed(input: &Input) -> ItemValues {
         tax_rate: text("tax_rate"),
         is_active: matches!(input.typed("is_active"), "true" | "on" | "1"),
         version: text("version"),
-    }
-}
-
-/// What the form of an item holds at first.
-pub fn kept(item: &Item) -> ItemValues {
-    ItemValues {
-        name: item.name.clone(),
-        sku: item.sku.clone().unwrap_or_default(),
-        description: item.description.clone().unwrap_or_default(),
-        price: Amount(item.price).to_string(),
-        currency: item.currency.clone(),
-        tax_rate: Amount(item.tax_rate).to_string(),
-        is_active: item.is_active,
-        version: item.version.to_string(),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use askama::Template;
 
+use crate::decimal::Amount;
+use crate::items::model::Item;
 use crate::web::page::Frame;
 use crate::web::view::{Chip, Choice, ColumnHead, Errors, Money, Pagination, When};
 
@@ -92,6 +94,22 @@ pub struct ItemValues {
     pub is_active: bool,
     /// Empty for a new item.
     pub version: String,
+}
+
+impl ItemValues {
+    /// What the form of an item holds at first.
+    pub fn of(item: &Item) -> Self {
+        Self {
+            name: item.name.clone(),
+            sku: item.sku.clone().unwrap_or_default(),
+            description: item.description.clone().unwrap_or_default(),
+            price: Amount(item.price).to_string(),
+            currency: item.currency.clone(),
+            tax_rate: Amount(item.tax_rate).to_string(),
+            is_active: item.is_active,
+            version: item.version.to_string(),
+        }
+    }
 }
 
 /// `GET /admin/items/{id}`.
