@@ -1,0 +1,275 @@
+//! THE table: every route that the binary has, with each credential. A route that is not in it fails the test.
+
+use crate::support::{
+    Kind, Place, Server, Visitor, Who,
+    data::{self, new_category, new_item},
+    on_both,
+};
+use serde_json::json;
+use std::collections::BTreeSet;
+
+/// How a route answers: anonymous, guest, somebody else than the owner, the owner, admin, and with a bad credential.
+struct Expected {
+    route: &'static str,
+    anonymous: u16,
+    guest: u16,
+    other: u16,
+    owner: u16,
+    admin: u16,
+    bad: u16,
+}
+
+const fn row(route: &'static str, [anonymous, guest, other, owner, admin, bad]: [u16; 6]) -> Expected {
+    Expected { route, anonymous, guest, other, owner, admin, bad }
+}
+
+/// The API: a credential is a bearer token, a bad one is one that nobody signed.
+const API: &[Expected] = &[
+    //                                           anon guest other owner admin bad
+    row("GET /api/v1/items", [200, 200, 200, 200, 200, 401]),
+    row("POST /api/v1/items", [401, 403, 201, 201, 201, 401]),
+    row("GET /api/v1/items/{id}", [200, 200, 200, 200, 200, 401]),
+    row("PUT /api/v1/items/{id}", [401, 403, 403, 200, 200, 401]),
+    row("PATCH /api/v1/items/{id}", [401, 403, 403, 200, 200, 401]),
+    row("DELETE /api/v1/items/{id}", [401, 403, 403, 403, 204, 401]),
+    row("GET /api/v1/categories", [200, 200, 200, 200, 200, 401]),
+    row("POST /api/v1/categories", [401, 403, 403, 403, 201, 401]),
+    row("GET /api/v1/categories/{id}", [200, 200, 200, 200, 200, 401]),
+    row("PUT /api/v1/categories/{id}", [401, 403, 403, 403, 200, 401]),
+    row("PATCH /api/v1/categories/{id}", [401, 403, 403, 403, 200, 401]),
+    row("DELETE /api/v1/categories/{id}", [401, 403, 403, 403, 204, 401]),
+    row("POST /api/v1/auth/login", [200, 200, 200, 200, 200, 401]),
+    row("POST /api/v1/auth/token", [200, 200, 200, 200, 200, 401]),
+    row("GET /api/v1/users/me", [401, 200, 200, 200, 200, 401]),
+    row("GET /api/v1/users/profile", [401, 200, 200, 200, 200, 401]),
+];
+
+/// Open to all: health, what pages need, the way in. What is sent as a credential does not matter here.
+const OPEN: &[(&str, u16)] = &[
+    ("GET /health", 200),
+    ("GET /health/live", 200),
+    ("GET /health/ready", 200),
+    ("GET /", 303),
+    ("GET /admin/login", 200),
+    ("GET /admin/setup", 404),
+    ("GET /static/{version}/{file}", 404),
+];
+
+/// The admin site: a credential is a session; a bad one is a cookie that nobody made. `true` for what changes things:
+/// it is sent with the token of the session, and again without, which must be 403.
+const ADMIN: &[(Expected, bool)] = &[
+    //                                               anon guest other owner admin bad
+    (row("GET /admin", [303, 303, 303, 303, 303, 303]), false),
+    (row("GET /admin/items", [303, 403, 403, 403, 200, 303]), false),
+    (row("GET /admin/items/new", [303, 403, 403, 403, 200, 303]), false),
+    (row("POST /admin/items/new", [303, 403, 403, 403, 303, 303]), true),
+    (row("GET /admin/items/{id}", [303, 403, 403, 403, 200, 303]), false),
+    (row("GET /admin/items/{id}/edit", [303, 403, 403, 403, 200, 303]), false),
+    (row("POST /admin/items/{id}/edit", [303, 403, 403, 403, 303, 303]), true),
+    (row("GET /admin/items/{id}/delete", [303, 403, 403, 403, 200, 303]), false),
+    (row("POST /admin/items/{id}/delete", [303, 403, 403, 403, 303, 303]), true),
+    (row("POST /admin/items/bulk", [303, 403, 403, 403, 200, 303]), true),
+    (row("GET /admin/items/{id}/history", [303, 403, 403, 403, 200, 303]), false),
+    (row("GET /admin/categories", [303, 403, 403, 403, 200, 303]), false),
+    (row("GET /admin/categories/new", [303, 403, 403, 403, 200, 303]), false),
+    (row("POST /admin/categories/new", [303, 403, 403, 403, 303, 303]), true),
+    (row("GET /admin/categories/{id}/edit", [303, 403, 403, 403, 200, 303]), false),
+    (row("POST /admin/categories/{id}/edit", [303, 403, 403, 403, 303, 303]), true),
+    (row("GET /admin/categories/{id}/delete", [303, 403, 403, 403, 200, 303]), false),
+    (row("POST /admin/categories/{id}/delete", [303, 403, 403, 403, 303, 303]), true),
+    (row("GET /admin/account", [303, 200, 200, 200, 200, 303]), false),
+    (row("POST /admin/theme", [303, 303, 303, 303, 303, 303]), true),
+    (row("POST /admin/logout", [303, 303, 303, 303, 303, 303]), true),
+];
+
+/// Tested by name elsewhere, with tokens of their own: the way in.
+const ELSEWHERE: &[&str] = &["POST /admin/login", "POST /admin/setup"];
+
+#[test]
+fn every_route_is_in_the_table_and_every_row_is_a_route() {
+    let there: BTreeSet<String> = data::routes().into_iter().map(|(m, p)| format!("{m} {p}")).collect();
+    assert_eq!(not_in_the_table(&there), Vec::<String>::new(), "routes without a row in tests/suite/credentials.rs");
+    let gone: Vec<_> = table().into_iter().filter(|r| !there.contains(r)).collect();
+    assert_eq!(gone, Vec::<String>::new(), "rows without a route");
+}
+
+#[test]
+fn a_route_that_is_not_in_the_table_would_be_seen() {
+    let there = BTreeSet::from(["GET /api/v1/items".to_owned(), "DELETE /api/v1/everything".to_owned()]);
+    assert_eq!(not_in_the_table(&there), ["DELETE /api/v1/everything"]);
+}
+
+fn table() -> BTreeSet<String> {
+    let api = API.iter().map(|e| e.route);
+    let rest = OPEN.iter().map(|(r, _)| *r).chain(ADMIN.iter().map(|(e, _)| e.route)).chain(ELSEWHERE.iter().copied());
+    api.chain(rest).map(str::to_owned).collect()
+}
+
+fn not_in_the_table(there: &BTreeSet<String>) -> Vec<String> {
+    let table = table();
+    there.iter().filter(|r| !table.contains(*r)).cloned().collect()
+}
+
+on_both! {
+    every_api_route_answers_each_credential_as_the_table_says,
+    every_page_answers_each_credential_as_the_table_says,
+    open_routes_are_open,
+}
+
+/// A fresh item or category for each call, so that one call does not spoil the next.
+fn fresh_path(server: &Server, path: &str, round: usize) -> (String, i64) {
+    let category = new_category(server, &format!("For {path} {round}"));
+    let id = if path.contains("items") { new_item(server, category, "Hammer", json!({})).id } else { category };
+    (path.replace("{id}", &id.to_string()), category)
+}
+
+fn every_api_route_answers_each_credential_as_the_table_says(server: &Server) {
+    let mut wrong = Vec::new();
+    let mut round = 0;
+    for expected in API {
+        let (method, pattern) = expected.route.split_once(' ').unwrap();
+        let credentials = [
+            ("anonymous", None, expected.anonymous),
+            ("guest", Some(server.token(Who::Guest)), expected.guest),
+            ("other", Some(server.token(Who::Other)), expected.other),
+            ("owner", Some(server.token(Who::User)), expected.owner),
+            ("admin", Some(server.token(Who::Admin)), expected.admin),
+            ("bad", Some("nobody.signed.this".to_owned()), expected.bad),
+        ];
+        for (who, token, status) in credentials {
+            round += 1;
+            let (path, category) = fresh_path(server, pattern, round);
+            let mut call = server.call(method, &path);
+            if let Some(token) = token {
+                call = call.bearer(&token);
+            }
+            if pattern.contains("/auth/") {
+                call = call.json(&json!({"username": "uma_user", "password": crate::support::server::PASSWORD}));
+            } else if matches!(method, "POST" | "PUT" | "PATCH") {
+                let item = pattern.contains("items");
+                let name = format!("New {round}");
+                call = call.json(&if item {
+                    json!({"name": name, "price": 1, "category_id": category})
+                } else {
+                    json!({"name": name})
+                });
+            }
+            let answer = call.send();
+            if answer.status != status {
+                wrong.push(format!(
+                    "{} as {who}: {} instead of {status}: {}",
+                    expected.route,
+                    answer.status,
+                    answer.text()
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn every_page_answers_each_credential_as_the_table_says(server: &Server) {
+    let mut wrong = Vec::new();
+    let mut round = 1_000;
+    let bad = || {
+        let visitor = Visitor::stranger(server);
+        visitor.cookies.lock().unwrap().insert("stockroom_session".into(), "nobody-made-this-session".into());
+        visitor
+    };
+    for (expected, writes) in ADMIN {
+        let (_, pattern) = expected.route.split_once(' ').unwrap();
+        let visitors = [
+            ("anonymous", Visitor::stranger(server), expected.anonymous),
+            ("guest", Visitor::signed_in(server, Who::Guest), expected.guest),
+            ("other", Visitor::signed_in(server, Who::Other), expected.other),
+            ("owner", Visitor::signed_in(server, Who::User), expected.owner),
+            ("admin", Visitor::signed_in(server, Who::Admin), expected.admin),
+            ("bad", bad(), expected.bad),
+        ];
+        for (who, visitor, status) in visitors {
+            round += 1;
+            let (path, category) = fresh_path(server, pattern, round);
+            let mut fields: Vec<(String, String)> = Vec::new();
+            if *writes {
+                let name = format!("New {round}");
+                for (field, value) in [
+                    ("name", name.as_str()),
+                    ("price", "1"),
+                    ("currency", "USD"),
+                    ("category_id", &category.to_string()),
+                    ("version", "1"),
+                ] {
+                    fields.push((field.into(), value.into()));
+                }
+                if pattern.ends_with("bulk") {
+                    let (item, _) = fresh_path(server, "/admin/items/{id}", round + 100_000);
+                    fields = vec![
+                        ("action".into(), "deactivate".into()),
+                        ("ids".into(), item.rsplit('/').next().unwrap().into()),
+                    ];
+                }
+                let signed_in = !matches!(who, "anonymous" | "bad");
+                if signed_in {
+                    let without = visitor.post(&path, &fields).answer.status;
+                    if without != 403 {
+                        wrong.push(format!(
+                            "{} as {who} without the CSRF token: {without} instead of 403",
+                            expected.route
+                        ));
+                    }
+                    // Every page of a session carries its token: in the form that signs out, or in that of signing in.
+                    let page = visitor.get("/admin/account").page;
+                    let token = page.forms().iter().find_map(|f| f.value("_csrf").map(str::to_owned));
+                    fields.push(("_csrf".into(), token.expect("a page with a form has the token")));
+                }
+            }
+            let answer = if *writes { visitor.post(&path, &fields).answer } else { visitor.get(&path).answer };
+            let to_login = answer.status == 303 && answer.must("location").starts_with("/admin/login");
+            let known = !matches!(who, "anonymous" | "bad");
+            let logout = pattern.ends_with("logout");
+            // A stranger who writes may also be refused for the missing token, but nothing else.
+            let fine = answer.status == status
+                && (known && !to_login || !known && (to_login || status != 303) || logout)
+                || *writes && !known && answer.status == 403;
+            if !fine {
+                wrong.push(format!(
+                    "{} as {who}: {} {:?} instead of {status}",
+                    expected.route,
+                    answer.status,
+                    answer.header("location")
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn open_routes_are_open(server: &Server) {
+    for (route, status) in OPEN {
+        let (method, path) = route.split_once(' ').unwrap();
+        let answer = server
+            .call(method, &path.replace("{version}", "1").replace("{file}", "nowhere.css"))
+            .header("accept", "text/html")
+            .send();
+        assert_eq!(answer.status, *status, "{route}: {}", answer.text());
+        assert!(answer.header("www-authenticate").is_none(), "{route}");
+    }
+}
+
+#[test]
+fn without_public_read_nothing_is_read_anonymously() {
+    let server = Place::furnished(Kind::Sqlite).with("PUBLIC_READ", "false").serve();
+    let category = new_category(&server, "Tools");
+    let item = new_item(&server, category, "Hammer", json!({}));
+    for path in [
+        "/api/v1/items",
+        &item.path(),
+        "/api/v1/categories",
+        &format!("/api/v1/categories/{category}"),
+        "/api/v1/items/999",
+    ] {
+        server.get(path).send().problem(401);
+    }
+    server.as_who(Who::Guest).get(&item.path()).send().expect(200);
+    server.get("/health").send().expect(200);
+}

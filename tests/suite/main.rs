@@ -1,0 +1,28 @@
+//! The whole suite, through the front door: the real binary, its own database for every test, HTTP, command line
+//! and a real browser. One module a slice; `support` holds what they share.
+//!
+//! `cargo test` alone runs everything that needs nothing installed (SQLite). What needs PostgreSQL or Chromium is
+//! listed as `ignored` with the reason; `tests/run` starts both and runs all of it.
+
+mod support;
+
+mod admin;
+mod auth;
+mod browser;
+mod categories;
+mod config;
+mod credentials;
+mod database;
+mod durability;
+mod errors;
+mod house;
+mod import;
+mod items;
+mod lists;
+mod migrations;
+mod readme;
+mod search;
+mod setup;
+mod transport;
+mod unit_of_work;
+mod users;
