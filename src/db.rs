@@ -6,12 +6,12 @@ pub mod instance;
 pub mod migrate;
 pub mod pool;
 pub mod portable;
+mod remote;
 pub mod schema;
 pub mod unique;
 pub mod writer;
 
 use std::cell::RefCell;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ pub struct Db {
 
 enum Kind {
     Sqlite { readers: pool::Pool, writer: writer::Writer },
-    Postgres { pool: pool::Pool, admission: Arc<tokio::sync::Semaphore> },
+    Postgres(remote::Remote),
 }
 
 thread_local! {
@@ -69,10 +69,7 @@ impl Db {
                 readers: pool::Pool::new(&url, 4, pool::Access::Read, PATIENCE)?,
                 writer: writer::Writer::start(pool::open(&url, pool::Access::Write)?)?,
             },
-            DatabaseUrl::Postgres(_) => Kind::Postgres {
-                pool: pool::Pool::new(&url, config.pool_size, pool::Access::Write, PATIENCE)?,
-                admission: Arc::new(tokio::sync::Semaphore::new(config.pool_size as usize)),
-            },
+            DatabaseUrl::Postgres(_) => Kind::Postgres(remote::Remote::new(&url, config.pool_size)?),
         };
         Ok(Self { kind, id: NEXT.fetch_add(1, Ordering::Relaxed), url })
     }
@@ -81,7 +78,7 @@ impl Db {
     pub fn name(&self) -> &'static str {
         match self.kind {
             Kind::Sqlite { .. } => "sqlite",
-            Kind::Postgres { .. } => "postgresql",
+            Kind::Postgres(_) => "postgresql",
         }
     }
 
@@ -105,7 +102,7 @@ impl Db {
     {
         match &self.kind {
             Kind::Sqlite { .. } => self.on_own_reader(work),
-            Kind::Postgres { pool, admission } => on_pool(pool.clone(), Arc::clone(admission), work).await,
+            Kind::Postgres(remote) => remote.run(work).await,
         }
     }
 
@@ -123,7 +120,7 @@ impl Db {
                 let readers = readers.clone();
                 blocking(move || readers.with(work)).await
             }
-            Kind::Postgres { pool, admission } => on_pool(pool.clone(), Arc::clone(admission), work).await,
+            Kind::Postgres(remote) => remote.run(work).await,
         }
     }
 
@@ -134,9 +131,7 @@ impl Db {
     pub async fn write<T: Send + 'static>(&self, work: Work<T>) -> Result<T, Error> {
         match &self.kind {
             Kind::Sqlite { writer, .. } => writer.submit(work)?.await,
-            Kind::Postgres { pool, admission } => {
-                on_pool(pool.clone(), Arc::clone(admission), move |conn| write_now(conn, work)).await
-            }
+            Kind::Postgres(remote) => remote.run(move |conn| write_now(conn, work)).await,
         }
     }
 
@@ -188,24 +183,6 @@ pub fn write_now<T>(conn: &mut Conn, work: Work<T>) -> Result<T, Error> {
             }
         }
     }
-}
-
-async fn on_pool<T, F>(pool: pool::Pool, admission: Arc<tokio::sync::Semaphore>, work: F) -> Result<T, Error>
-where
-    T: Send + 'static,
-    F: FnOnce(&mut Conn) -> Result<T, Error> + Send + 'static,
-{
-    // The threads for blocking work have an endless queue, so who cannot have a connection soon is turned
-    // away before it.
-    let permit = tokio::time::timeout(PATIENCE, admission.acquire_owned())
-        .await
-        .map_err(|_| Error::database_unavailable("all connections are in use"))?
-        .map_err(Error::database_unavailable)?;
-    blocking(move || {
-        let _held = permit;
-        pool.with(work)
-    })
-    .await
 }
 
 async fn blocking<T, F>(work: F) -> Result<T, Error>

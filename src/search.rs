@@ -9,22 +9,28 @@ const MOST_WORDS: usize = 12;
 /// A longer run of letters is cut.
 const LONGEST_WORD: usize = 64;
 
-/// Cuts text into words: runs of letters and digits, lower-cased, without accents; each ideograph is a word,
-/// since such scripts put no spaces between them.
+/// Cuts text into words: runs of letters and digits, lower-cased, without accents. A point between two digits
+/// stays inside (`0.9` is one word); each ideograph is a word, since such scripts put no spaces between them.
 pub fn words(text: &str) -> Vec<String> {
-    // Most text is ASCII, where nothing has to be decomposed; ranking reads a thousand texts a search.
+    // Most text is ASCII, where nothing has to be decomposed; ranking reads hundreds of texts a search.
     if text.is_ascii() {
-        let runs = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|run| !run.is_empty());
-        return runs.map(|run| run.chars().take(LONGEST_WORD).collect::<String>().to_ascii_lowercase()).collect();
+        cut(text.chars().map(|c| c.to_ascii_lowercase()))
+    } else {
+        cut(text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase))
     }
+}
+
+fn cut(folded: impl Iterator<Item = char>) -> Vec<String> {
     let mut words = Vec::new();
     let mut word = String::new();
-    let folded = text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase);
-    for c in folded {
+    let mut folded = folded.peekable();
+    while let Some(c) = folded.next() {
+        let within_number =
+            c == '.' && word.ends_with(|d: char| d.is_ascii_digit()) && folded.peek().is_some_and(char::is_ascii_digit);
         if is_ideograph(c) {
             push(&mut words, &mut word);
             words.push(c.to_string());
-        } else if c.is_alphanumeric() {
+        } else if c.is_alphanumeric() || within_number {
             word.push(c);
         } else {
             push(&mut words, &mut word);
@@ -36,8 +42,9 @@ pub fn words(text: &str) -> Vec<String> {
 
 fn push(words: &mut Vec<String>, word: &mut String) {
     if !word.is_empty() {
-        words.push(word.chars().take(LONGEST_WORD).collect());
-        word.clear();
+        let kept = word.char_indices().nth(LONGEST_WORD).map_or(word.len(), |(end, _)| end);
+        word.truncate(kept);
+        words.push(std::mem::take(word));
     }
 }
 
@@ -46,7 +53,7 @@ fn is_ideograph(c: char) -> bool {
 }
 
 /// What somebody looks for: terms that must all be there. A term is a run of words next to each other
-/// (`0.9` is `0` followed by `9`); the last word may go on.
+/// (`D-18221` is `d` followed by `18221`); the last word may go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Query {
     terms: Vec<Vec<String>>,

@@ -50,7 +50,8 @@ pub fn insert(
         .execute(conn)
 }
 
-/// Keeps what a session holds now; 0 rows when it was ended meanwhile, which must not bring it back.
+/// Keeps what a session holds now; 0 rows when it was ended meanwhile, which must not bring it back. That it is
+/// used is [`touch`]'s to note, with the time that this gives it.
 pub fn update(
     conn: &mut Conn,
     key_hash: &str,
@@ -59,7 +60,7 @@ pub fn update(
     now: Timestamp,
 ) -> QueryResult<usize> {
     diesel::update(sessions::table.find(key_hash).filter(sessions::expires_at.gt(now.0)))
-        .set((sessions::state.eq(state), sessions::user_id.eq(user_id), sessions::seen_at.eq(now.0)))
+        .set((sessions::state.eq(state), sessions::user_id.eq(user_id)))
         .execute(conn)
 }
 

@@ -120,9 +120,8 @@ pub fn exclusively<T>(
     work: impl FnOnce(&mut Conn) -> Result<T, String>,
 ) -> Result<T, String> {
     match url {
-        DatabaseUrl::Sqlite(path) => {
-            let lock = lock_file(&beside(path, "migrate-lock"))?;
-            lock.lock().map_err(|e| format!("{} cannot be locked: {e}", path.display()))?;
+        DatabaseUrl::Sqlite(_) => {
+            let _alone = lock_for_migration(url)?;
             work(conn)
         }
         DatabaseUrl::Postgres(_) => {
@@ -134,6 +133,19 @@ pub fn exclusively<T>(
             done
         }
     }
+}
+
+/// The lock under which a SQLite file is made and its schema changed; held until it is dropped. PostgreSQL has
+/// its own: see [`exclusively`].
+///
+/// # Errors
+/// One clear line.
+pub fn lock_for_migration(url: &DatabaseUrl) -> Result<Option<File>, String> {
+    let DatabaseUrl::Sqlite(path) = url else { return Ok(None) };
+    make_folder(path)?;
+    let lock = lock_file(&beside(path, "migrate-lock"))?;
+    lock.lock().map_err(|e| format!("{} cannot be locked: {e}", path.display()))?;
+    Ok(Some(lock))
 }
 
 fn make_folder(path: &Path) -> Result<(), String> {

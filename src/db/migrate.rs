@@ -61,6 +61,8 @@ pub fn act(url: &DatabaseUrl, act: Act) -> Result<Vec<String>, String> {
 }
 
 fn connect(url: &DatabaseUrl) -> Result<Conn, String> {
+    // Two first starts at once: without the lock, one would see the empty file that the other has just made.
+    let _alone = instance::lock_for_migration(url)?;
     instance::examine(url)?;
     pool::open(url, pool::Access::Write).map_err(|error| {
         let reason = match error {

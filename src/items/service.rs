@@ -47,12 +47,12 @@ fn visible(found: Option<Item>, caller: &Caller, id: i64) -> Result<Item, Error>
 ///
 /// # Errors
 /// 401, 403, 409 for a code that is taken, 422.
-pub fn create(tx: &mut Tx<'_>, input: ItemInput) -> Result<Item, Error> {
+pub fn create(tx: &mut Tx<'_>, mut input: ItemInput) -> Result<Item, Error> {
     may(tx.caller, Act::Create, None)?;
     input.check_reserved(tx.caller, None)?;
     let owner = tx.caller.user_id().ok_or_else(|| Error::Internal("an item needs an owner".to_owned()))?;
+    check_category(tx.conn, &mut input)?;
     let fields = input.onto(None)?;
-    check_category(tx.conn, fields.category_id)?;
     let item = store::insert(tx.conn, fields, owner, tx.now).map_err(taken)?;
     added(tx, &item)?;
     let of_item = words::of(&item);
@@ -86,11 +86,12 @@ fn added(tx: &mut Tx<'_>, item: &Item) -> Result<(), Error> {
 ///
 /// # Errors
 /// 401, 403, 404, 409 for a code that is taken, 412, 422.
-pub fn update(tx: &mut Tx<'_>, id: i64, input: ItemInput, mode: Mode, expected: &Expected) -> Result<Item, Error> {
+pub fn update(tx: &mut Tx<'_>, id: i64, mut input: ItemInput, mode: Mode, expected: &Expected) -> Result<Item, Error> {
     let before = visible(store::find_to_change(tx.conn, id)?, tx.caller, id)?;
     may(tx.caller, Act::Edit, Some(&before))?;
     expected.check(before.version)?;
     input.check_reserved(tx.caller, Some(&before))?;
+    check_category(tx.conn, &mut input)?;
     let fields = input.onto((mode == Mode::Patch).then_some(&before))?;
     write(tx, &before, fields)
 }
@@ -98,11 +99,8 @@ pub fn update(tx: &mut Tx<'_>, id: i64, input: ItemInput, mode: Mode, expected: 
 /// Writes fields over an item that is locked for it.
 ///
 /// # Errors
-/// 409 for a code that is taken, 422 for a category that does not exist.
+/// 409 for a code that is taken.
 fn write(tx: &mut Tx<'_>, before: &Item, fields: ItemFields) -> Result<Item, Error> {
-    if fields.category_id != before.category_id {
-        check_category(tx.conn, fields.category_id)?;
-    }
     let after = fields.onto(before, tx.now);
     if store::update(tx.conn, &after).map_err(taken)? == 0 {
         return Err(Error::Internal(format!("item {} changed under its lock", before.id)));
@@ -189,12 +187,14 @@ pub fn bulk(tx: &mut Tx<'_>, ids: &[i64], act: Bulk) -> Result<usize, Error> {
     Ok(done)
 }
 
-fn check_category(conn: &mut Conn, id: i64) -> Result<(), Error> {
-    if categories::store::exists(conn, id)? {
-        Ok(())
-    } else {
-        Err(Error::field("category_id", "unknown", format!("must be the id of a category; {id} is none")))
+/// Notes a category that does not exist among the input's other mistakes.
+fn check_category(conn: &mut Conn, input: &mut ItemInput) -> Result<(), Error> {
+    if let Some(id) = input.category_id()
+        && !categories::store::exists(conn, id)?
+    {
+        input.refuse("category_id", "unknown", format!("must be the id of a category; {id} is none"));
     }
+    Ok(())
 }
 
 /// Keeps the counters that lists show.

@@ -92,16 +92,24 @@ impl Params {
     }
 }
 
-/// `serde_urlencoded` takes a broken escape for text; a client that sends one has made a mistake.
+/// `serde_urlencoded` takes a broken escape for text and bytes that are not UTF-8 for question marks; a client
+/// that sends one has made a mistake.
 fn check_escapes(query: &str) -> Result<(), Error> {
-    let bytes = query.as_bytes();
-    for (at, _) in query.match_indices('%') {
-        let hex = |n: usize| bytes.get(at + n).is_some_and(u8::is_ascii_hexdigit);
-        if !(hex(1) && hex(2)) {
-            return Err(Error::Malformed("The query string has a broken percent escape.".to_owned()));
+    let wrong = || Error::Malformed("The query string has a percent escape that is broken or not UTF-8.".to_owned());
+    let mut decoded = Vec::with_capacity(query.len());
+    let mut bytes = query.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte != b'%' {
+            decoded.push(byte);
+            continue;
+        }
+        let mut digit = || bytes.next().and_then(|b| char::from(b).to_digit(16));
+        match (digit(), digit()) {
+            (Some(high), Some(low)) => decoded.push(u8::try_from(high * 16 + low).unwrap_or_default()),
+            _ => return Err(wrong()),
         }
     }
-    Ok(())
+    std::str::from_utf8(&decoded).map(drop).map_err(|_| wrong())
 }
 
 /// Which part of a list.

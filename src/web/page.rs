@@ -155,8 +155,11 @@ pub fn see_other(path: &str) -> HttpResponse {
 
 /// A path of ours to go back to, or the fallback: never another host.
 pub fn own_path(path: &str, fallback: &str) -> String {
-    let plain =
-        path.starts_with('/') && !path.starts_with("//") && !path.contains('\\') && !path.chars().any(char::is_control);
+    let plain = path.starts_with('/')
+        && !path.starts_with("//")
+        && !path.contains('\\')
+        && !path.contains("..")
+        && !path.chars().any(char::is_control);
     if plain { path.to_owned() } else { fallback.to_owned() }
 }
 

@@ -7,6 +7,7 @@ use crate::support::{
     server::PASSWORD,
 };
 use serde_json::json;
+use std::time::{Duration, Instant};
 use thirtyfour::prelude::*;
 
 fn shop() -> Server {
@@ -55,10 +56,11 @@ fn an_admin_signs_in_searches_and_edits() {
         search.send_keys("hamm" + Key::Enter).await?;
         driver.query(By::XPath("//a[text()='Hammock']")).first().await?;
         driver.query(By::XPath("//a[text()='Saw']")).nowait().not_exists().await?;
-        assert!(
-            driver.current_url().await?.query().unwrap_or_default().contains("q=hamm"),
-            "the state lives in the URL"
-        );
+        // The state lives in the URL; the script puts it there when the rows have come.
+        let start = Instant::now();
+        while !driver.current_url().await?.query().unwrap_or_default().contains("q=hamm") {
+            assert!(start.elapsed() < Duration::from_secs(10), "{}", driver.current_url().await?);
+        }
         driver.find(By::LinkText("Hammer")).await?.click().await?;
         driver.query(By::XPath("//h1[text()='Hammer']")).first().await?;
         driver.find(By::XPath("//main//a[contains(., 'Edit')]")).await?.click().await?;

@@ -5,7 +5,7 @@ use crate::support::{
     data::{new_category, new_item, shape},
     on_both,
 };
-use insta::assert_snapshot;
+use insta::{allow_duplicates, assert_snapshot};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -59,7 +59,8 @@ fn a_page_says_where_it_is(server: &Server) {
         new_item(server, category, &format!("Item {n}"), json!({"sku": format!("S-{n}")}));
     }
     let page = list(server, "page=2&page_size=2&sort=id");
-    assert_snapshot!(shape(&page), @r#"
+    allow_duplicates! {
+        assert_snapshot!(shape(&page), @r#"
     {
       "success": true,
       "message": "Items retrieved successfully",
@@ -102,6 +103,7 @@ fn a_page_says_where_it_is(server: &Server) {
       "next_cursor": "[next_cursor]"
     }
     "#);
+    }
     let last = list(server, "page=3&page_size=2&sort=id");
     assert_eq!((ids(&last), last["has_more"].as_bool()), (vec![5], Some(false)));
     let beyond = list(server, "page=4&page_size=2");

@@ -4,6 +4,14 @@
 //! `cargo test` alone runs everything that needs nothing installed (SQLite). What needs PostgreSQL or Chromium is
 //! listed as `ignored` with the reason; `tests/run` starts both and runs all of it.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that panics says what is wrong; the product may not"
+)]
+
 mod support;
 
 mod admin;

@@ -234,7 +234,7 @@ fn answers(kind: Kind) -> Vec<(String, i64, Vec<String>)> {
         "ideal zzz",
         "clarity if",
         "1 ct",
-        "62.5%",
+        "table 57%",
         "D-0000",
     ];
     let mut all = Vec::new();

@@ -60,7 +60,7 @@ CREATE INDEX items_owner_id ON items (owner_id, id);
 
 -- The words of each item, as `search::words` cuts them. Contentless: it is fed once for each group of
 -- commits (5 µs an item; by triggers 57 µs).
-CREATE VIRTUAL TABLE item_search USING fts5(words, content = '', contentless_delete = 1, tokenize = 'ascii');
+CREATE VIRTUAL TABLE item_search USING fts5(words, content = '', contentless_delete = 1, tokenize = "ascii tokenchars '.'");
 
 -- Numbers that lists show: kept in the transaction that changes them. `shard` spreads the writers of
 -- PostgreSQL; the value is the sum of all shards.

@@ -90,6 +90,11 @@ impl ItemInput {
         self.category_id = Given::Value(id);
     }
 
+    /// The category that was sent, if any.
+    pub fn category_id(&self) -> Option<i64> {
+        self.category_id.as_value().copied()
+    }
+
     /// The code that the line has, if any.
     pub fn sku(&self) -> Option<&str> {
         self.sku.as_value().map(String::as_str)

@@ -45,7 +45,8 @@ pub fn diamonds() -> PathBuf {
     static FILE: OnceLock<PathBuf> = OnceLock::new();
     FILE.get_or_init(|| {
         let shared = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data/diamonds.csv");
-        if shared.exists() {
+        // `STOCKROOM_TEST_MADE=1` tries what such a machine would see.
+        if shared.exists() && std::env::var_os("STOCKROOM_TEST_MADE").is_none() {
             return shared;
         }
         let made = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("diamonds.csv");
@@ -68,7 +69,7 @@ fn made_diamonds() -> String {
     };
     for row in 1..=53_940 {
         let (cut, clarity) = (cuts[next(5) as usize], clarities[next(8) as usize]);
-        let (carat, colour) = (20 + next(180), char::from(b'D' + next(7) as u8));
+        let (carat, colour) = (20 + 10 * next(18) + next(4), char::from(b'D' + next(7) as u8));
         let carat = format!("{}.{:02}", carat / 100, carat % 100);
         let carat = carat.trim_end_matches('0').trim_end_matches('.');
         let (depth, table, price) = (55 + next(12), 53 + next(12), 326 + next(18_000));

@@ -313,7 +313,7 @@ impl Server {
         let port = url.rsplit(':').next().unwrap().trim_end_matches('/').parse().unwrap();
         let client = reqwest::blocking::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
-            .timeout(Duration::from_secs(60))
+            .timeout(Duration::from_secs(30))
             .no_proxy()
             .build()
             .unwrap();
