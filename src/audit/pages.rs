@@ -90,7 +90,12 @@ fn view(entry: &Entry, categories: &[Category]) -> HistoryEntry {
     HistoryEntry {
         who: entry.actor.clone(),
         initials: initials(&entry.actor),
-        door: entry.door.clone(),
+        door: match entry.door.as_str() {
+            "admin" => "Admin site".to_owned(),
+            "api" => "API".to_owned(),
+            "cli" => "Command line".to_owned(),
+            other => other.to_owned(),
+        },
         action: entry.action.clone(),
         at: When::on(entry.at),
         summary: Some(entry.summary.clone()).filter(|s| s.starts_with("Import")),

@@ -527,7 +527,7 @@ fn history_shows_who_did_what_by_which_door(server: &Server) {
     let visitor = admin(server);
     visitor.fill_in(&item.page("/edit"), &[("price", "12.5")]).leads_to();
     let shown = visitor.get(&item.page("/history")).expect(200);
-    for words in ["uma_user", "ada_admin", "api", "admin", "10", "12.5", "Price"] {
+    for words in ["uma_user", "ada_admin", "API", "Admin site", "10", "12.5", "Price"] {
         shown.says(words);
     }
     let diffs = shown.page.table();
