@@ -190,8 +190,14 @@ pub async fn account(req: HttpRequest, member: Member, app: Data<App>) -> Result
         role: user.role,
         created: When::ago(user.created_at, now),
         last_login: user.last_login_at.map(|at| When::ago(at, now)),
+        idle: counted(app.config.session_idle_minutes, "minute"),
+        longest: counted(app.config.session_max_hours, "hour"),
     };
     page::show(&page)
+}
+
+fn counted(count: u32, of: &str) -> String {
+    if count == 1 { format!("1 {of}") } else { format!("{count} {of}s") }
 }
 
 /// `POST /admin/theme`: light, dark, or as the system has it; kept for a year in this browser.

@@ -38,4 +38,8 @@ pub struct AccountPage {
     pub role: String,
     pub created: When,
     pub last_login: Option<When>,
+    /// "30 minutes".
+    pub idle: String,
+    /// "12 hours".
+    pub longest: String,
 }
