@@ -17,7 +17,8 @@ pub struct App {
     pub config: Config,
     /// The database.
     pub db: Db,
-    secret: Secret,
+    /// By [`KeyUse`], made once: each is an HMAC.
+    keys: [[u8; 32]; 4],
     /// SHA-256 of the one-time token that lets somebody make the first admin.
     setup: Mutex<Option<[u8; 32]>>,
 }
@@ -40,20 +41,23 @@ impl App {
     ///
     /// # Errors
     /// When the database cannot be reached.
-    pub fn open(config: Config, secret: Secret) -> Result<Arc<Self>, Error> {
+    pub fn open(config: Config, secret: &Secret) -> Result<Arc<Self>, Error> {
         let db = Db::open(&config)?;
-        Ok(Arc::new(Self { config, db, secret, setup: Mutex::new(None) }))
+        let names: [&[u8]; 4] =
+            [b"stockroom tokens 1", b"stockroom cursors 1", b"stockroom forms 1", b"stockroom session cookie 1"];
+        let keys = names.map(|name| hmac_sha256(secret.expose(), name));
+        Ok(Arc::new(Self { config, db, keys, setup: Mutex::new(None) }))
     }
 
     /// The key for a use, derived from `SECRET_KEY` (HMAC-SHA-256 of the use's name).
     pub fn key(&self, key_use: KeyUse) -> [u8; 32] {
-        let name: &[u8] = match key_use {
-            KeyUse::Tokens => b"stockroom tokens 1",
-            KeyUse::Cursors => b"stockroom cursors 1",
-            KeyUse::Forms => b"stockroom forms 1",
-            KeyUse::SessionCookie => b"stockroom session cookie 1",
-        };
-        hmac_sha256(self.secret.expose(), name)
+        let [tokens, cursors, forms, cookie] = self.keys;
+        match key_use {
+            KeyUse::Tokens => tokens,
+            KeyUse::Cursors => cursors,
+            KeyUse::Forms => forms,
+            KeyUse::SessionCookie => cookie,
+        }
     }
 
     /// A read that an index bounds: see [`Db::look_up`].

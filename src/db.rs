@@ -8,6 +8,7 @@ pub mod pool;
 pub mod portable;
 mod remote;
 pub mod schema;
+mod snapshot;
 pub mod unique;
 pub mod writer;
 
@@ -22,6 +23,7 @@ use crate::config::{Config, DatabaseUrl};
 use crate::error::Error;
 
 pub use effects::Effects;
+pub use snapshot::snapshot;
 
 /// A connection to either database. SQLite comes last: it takes any text for a file's name.
 #[derive(diesel::MultiConnection)]

@@ -43,7 +43,7 @@ impl Server {
         let secret = config.secret().map_err(|e| e.to_string())?;
         let instance = Instance::claim(&config.database)?;
         migrate::prepare(&config.database)?;
-        let app = App::open(config, secret).map_err(|e| e.to_string())?;
+        let app = App::open(config, &secret).map_err(|e| e.to_string())?;
         let config = &app.config;
         let setup_token = {
             let mut conn = pool::open(&config.database, pool::Access::Read).map_err(|e| e.to_string())?;

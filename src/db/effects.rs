@@ -73,6 +73,11 @@ impl Effects {
 /// # Errors
 /// When the database refuses.
 pub fn counter(conn: &mut Conn, name: &str) -> QueryResult<i64> {
-    let shards: Vec<i64> = counters::table.filter(counters::name.eq(name)).select(counters::value).load(conn)?;
+    let query = counters::table.filter(counters::name.eq(name)).select(counters::value);
+    // On the connection itself: every list asks, and `MultiConnection` builds the SQL anew each time.
+    let shards: Vec<i64> = match conn {
+        Conn::Sqlite(conn) => query.load(conn)?,
+        Conn::Postgres(conn) => query.load(conn)?,
+    };
     Ok(shards.into_iter().sum())
 }

@@ -1,5 +1,7 @@
 //! The JSON door of items, in the order of the routes.
 
+use std::sync::Arc;
+
 use actix_web::http::header;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
@@ -24,10 +26,18 @@ pub async fn list(req: HttpRequest, caller: Anyone, app: Data<App>) -> Result<Ht
     let params = Params::parse(req.query_string())?;
     let default = By { column: Column::Id, descending: false };
     let query = list::Query::parse(&params, req.path(), &caller, app.key(KeyUse::Cursors), default)?;
-    let bounded = query.is_bounded();
-    let find = move |conn: &mut crate::db::Conn| list::find(conn, &query);
-    let listing = if bounded { app.look_up(find).await? } else { app.read(find).await? };
-    json::many("Items retrieved successfully", &listing)
+    let query = Arc::new(query);
+    let quick = if query.may_be_bounded() {
+        let query = Arc::clone(&query);
+        app.look_up(move |conn| list::find_if_bounded(conn, &query)).await?
+    } else {
+        None
+    };
+    let listing = match quick {
+        Some(listing) => listing,
+        None => app.read(move |conn| list::find(conn, &query)).await?,
+    };
+    json::many_versioned("Items retrieved successfully", &listing)
 }
 
 /// `POST /api/v1/items`: makes an item that the caller owns.

@@ -7,8 +7,8 @@ use super::store::page::{By, Column, Filter, Key, complete};
 use super::store::{self, page};
 use crate::caller::Caller;
 use crate::categories::store::items_in;
-use crate::db::Conn;
 use crate::db::effects::counter;
+use crate::db::{Conn, snapshot};
 use crate::error::Error;
 use crate::fields::FieldErrors;
 use crate::search;
@@ -18,6 +18,8 @@ use crate::web::list::{Listing, Params, Window};
 /// How many of the newest matches of a search are ranked. Ranking all of a word that a third of a million
 /// rows have would take half a second; what is older follows by age.
 const RANKED: i64 = 500;
+/// Passing over so many hidden rows takes less than a millisecond.
+const FEW_HIDDEN: i64 = 2_000;
 /// Columns that a sort may have.
 const MOST_COLUMNS: usize = 3;
 
@@ -101,10 +103,11 @@ impl Query {
         Ok(Self { filter: Filter { query, ..filter }, sort, window, nothing, after, context, key })
     }
 
-    /// Whether an index bounds the work, whatever the table's size: then it may be done on the spot.
-    pub fn is_bounded(&self) -> bool {
+    /// Whether an index bounds the work, whatever the table's size, so long as few rows are hidden from the
+    /// caller: then it may be done on the spot. [`find_if_bounded`] looks how many are.
+    pub fn may_be_bounded(&self) -> bool {
         let (skip, _) = self.window.span();
-        self.filter.is_open() && self.filter.visible == Visible::All && skip <= 1_000 && self.sort.len() <= 2
+        self.filter.is_open() && skip <= 1_000 && self.sort.len() <= 2
     }
 
     fn cursor_after(&self, last: &Item) -> String {
@@ -166,11 +169,28 @@ fn parse_sort(text: Option<&str>, errors: &mut FieldErrors) -> Vec<By> {
     sort
 }
 
+/// Finds a list if the work is bounded; `None` when so many rows are hidden from the caller that looking for
+/// those that are not may take long.
+///
+/// # Errors
+/// Only the database's.
+pub fn find_if_bounded(conn: &mut Conn, query: &Query) -> Result<Option<Listing<Item>>, Error> {
+    snapshot(conn, |conn| {
+        let few = query.filter.visible == Visible::All
+            || counter(conn, store::TOTAL)? - counter(conn, store::ACTIVE)? <= FEW_HIDDEN;
+        if few { found(conn, query).map(Some) } else { Ok(None) }
+    })
+}
+
 /// Finds a list.
 ///
 /// # Errors
 /// Only the database's.
 pub fn find(conn: &mut Conn, query: &Query) -> Result<Listing<Item>, Error> {
+    snapshot(conn, |conn| found(conn, query))
+}
+
+fn found(conn: &mut Conn, query: &Query) -> Result<Listing<Item>, Error> {
     let listing = |rows, has_more, next_cursor, total| Listing {
         rows,
         total,
@@ -288,7 +308,7 @@ pub fn total(conn: &mut Conn, filter: &Filter) -> Result<i64, Error> {
         return Ok(match filter.visible {
             Visible::All => counter(conn, store::TOTAL)?,
             Visible::Active => counter(conn, store::ACTIVE)?,
-            Visible::ActiveOrOf(owner) => counter(conn, store::ACTIVE)? + store::count_inactive_of(conn, owner)?,
+            Visible::ActiveOrOf(owner) => counter(conn, store::ACTIVE)? + counter(conn, &store::hidden_of(owner))?,
         });
     }
     if let Some(category) = filter.category_id

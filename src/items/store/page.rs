@@ -2,12 +2,16 @@
 //! row values (`(price, id) > (?, ?)`, which an index answers at any depth), and full text differs between
 //! the databases. Every value is bound, and each shape of the statement stays prepared.
 
+use std::marker::PhantomData;
+
+use diesel::backend::Backend;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{BigInt, Bool, Text};
+use diesel::serialize::ToSql;
+use diesel::sql_types::{BigInt, Bool, HasSqlType, Text};
 
+use crate::db::Conn;
 use crate::db::schema::items;
-use crate::db::{Conn, MultiBackend};
 use crate::items::model::{Item, Visible};
 use crate::search;
 
@@ -132,73 +136,25 @@ pub struct By {
     pub descending: bool,
 }
 
-/// A page of a list: the statement itself.
+/// A statement, put together piece by piece: text of ours, and values, which are always bound. `T` is what it
+/// selects.
 #[derive(Debug, Clone)]
-pub struct Page<'f> {
-    filter: &'f Filter,
-    /// Ends in the id, which breaks ties.
-    order: Vec<By>,
-    after: Option<&'f [Key]>,
-    limit: i64,
-    offset: i64,
-    words: Words,
+struct Statement<T> {
+    pieces: Vec<Piece>,
+    selects: PhantomData<T>,
 }
 
-/// How many there are: the statement itself.
 #[derive(Debug, Clone)]
-struct Count<'f> {
-    filter: &'f Filter,
-    words: Words,
+enum Piece {
+    Sql(&'static str),
+    Number(i64),
+    Text(String),
+    Bool(bool),
 }
 
-/// The full-text condition as this database wants it.
-#[derive(Debug, Clone)]
-enum Words {
-    None,
-    Fts5(String),
-    Tsquery(String),
-}
-
-impl Words {
-    fn of(conn: &Conn, filter: &Filter) -> Self {
-        match (&filter.query, conn) {
-            (None, _) => Self::None,
-            (Some(query), Conn::Sqlite(_)) => Self::Fts5(query.fts5()),
-            (Some(query), Conn::Postgres(_)) => Self::Tsquery(query.tsquery()),
-        }
-    }
-
-    /// The column that stands for the item's id: with a search, the index's own, so that it can be read in
-    /// that order.
-    fn id(&self) -> &'static str {
-        match self {
-            Self::None => "items.id",
-            Self::Fts5(_) => "item_search.rowid",
-            Self::Tsquery(_) => "item_search.item_id",
-        }
-    }
-
-    fn from<'b>(&'b self, pass: &mut AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
-        match self {
-            Self::None => pass.push_sql(" FROM items WHERE 1 = 1"),
-            Self::Fts5(query) => {
-                // CROSS JOIN keeps SQLite's planner from starting at the items.
-                pass.push_sql(
-                    " FROM item_search CROSS JOIN items ON items.id = item_search.rowid WHERE item_search MATCH ",
-                );
-                pass.push_bind_param::<Text, String>(query)?;
-            }
-            Self::Tsquery(query) => {
-                pass.push_sql(
-                    " FROM item_search JOIN items ON items.id = item_search.item_id WHERE item_search.words @@ CAST(",
-                );
-                pass.push_bind_param::<Text, String>(query)?;
-                pass.push_sql(" AS tsquery)");
-            }
-        }
-        Ok(())
-    }
-}
+/// The column that stands for the item's id: with a search, the index's own, so that it can be read in that
+/// order.
+type IdColumn = &'static str;
 
 /// The complete order for what was asked: ends in the id, in the direction of the column before it.
 pub fn complete(order: &[By]) -> Vec<By> {
@@ -220,164 +176,196 @@ pub fn list(
     offset: i64,
     limit: i64,
 ) -> QueryResult<Vec<Item>> {
-    let words = Words::of(conn, filter);
-    Page { filter, order: order.to_vec(), after, limit, offset, words }.load(conn)
+    // The columns in the order of `items::SqlType`.
+    let mut statement = Statement::<items::SqlType>::new(
+        "SELECT items.id, items.sku, items.name, items.description, items.price, items.currency, items.tax_rate, \
+         items.is_active, items.category_id, items.owner_id, items.version, items.created_at, items.updated_at",
+    );
+    let id = statement.from(conn, filter);
+    statement.filter(filter, id);
+    if let Some(keys) = after {
+        statement.after(order, keys, id);
+    }
+    for (n, by) in order.iter().enumerate() {
+        statement.sql(if n == 0 { " ORDER BY " } else { ", " });
+        statement.sql(by.sql(id));
+        statement.sql(if by.descending { " DESC" } else { "" });
+    }
+    statement.sql(" LIMIT ").number(limit);
+    if offset > 0 {
+        statement.sql(" OFFSET ").number(offset);
+    }
+    // On the connection itself: lists are hot, and `MultiConnection` builds the SQL anew each time.
+    match conn {
+        Conn::Sqlite(conn) => statement.load(conn),
+        Conn::Postgres(conn) => statement.load(conn),
+    }
 }
 
 /// How many items a filter leaves, exactly.
 pub fn count(conn: &mut Conn, filter: &Filter) -> QueryResult<i64> {
-    let words = Words::of(conn, filter);
-    Count { filter, words }.get_result(conn)
+    let mut statement = Statement::<BigInt>::new("SELECT count(*)");
+    let id = statement.from(conn, filter);
+    statement.filter(filter, id);
+    match conn {
+        Conn::Sqlite(conn) => statement.get_result(conn),
+        Conn::Postgres(conn) => statement.get_result(conn),
+    }
 }
 
-fn push_filter<'b>(filter: &'b Filter, words: &Words, pass: &mut AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
-    match &filter.visible {
-        Visible::All => {}
-        Visible::Active => {
-            pass.push_sql(" AND items.is_active = ");
-            pass.push_bind_param::<Bool, bool>(&true)?;
-        }
-        Visible::ActiveOrOf(owner) => {
-            pass.push_sql(" AND (items.is_active = ");
-            pass.push_bind_param::<Bool, bool>(&true)?;
-            pass.push_sql(" OR items.owner_id = ");
-            pass.push_bind_param::<BigInt, i64>(owner)?;
-            pass.push_sql(")");
-        }
+impl By {
+    fn sql(self, id: IdColumn) -> &'static str {
+        if self.column == Column::Id { id } else { self.column.sql() }
     }
-    if let Some(active) = &filter.is_active {
-        pass.push_sql(" AND items.is_active = ");
-        pass.push_bind_param::<Bool, bool>(active)?;
+
+    fn beyond(self) -> &'static str {
+        if self.descending { " < " } else { " > " }
     }
-    let numbers = [
-        ("items.category_id = ", &filter.category_id),
-        ("items.owner_id = ", &filter.owner_id),
-        ("items.price >= ", &filter.min_price),
-        ("items.price <= ", &filter.max_price),
-        ("items.created_at >= ", &filter.created_after),
-        ("items.created_at <= ", &filter.created_before),
-    ];
-    for (condition, value) in numbers {
-        if let Some(value) = value {
-            pass.push_sql(" AND ");
-            pass.push_sql(condition);
-            pass.push_bind_param::<BigInt, i64>(value)?;
-        }
-    }
-    for (comparison, value) in [(" <= ", &filter.id_to), (" >= ", &filter.id_from)] {
-        if let Some(value) = value {
-            pass.push_sql(" AND ");
-            pass.push_sql(words.id());
-            pass.push_sql(comparison);
-            pass.push_bind_param::<BigInt, i64>(value)?;
-        }
-    }
-    Ok(())
 }
 
-impl Page<'_> {
-    fn column(&self, by: By) -> &'static str {
-        if by.column == Column::Id { self.words.id() } else { by.column.sql() }
+impl<T> Statement<T> {
+    fn new(select: &'static str) -> Self {
+        let mut pieces = Vec::with_capacity(32);
+        pieces.push(Piece::Sql(select));
+        Self { pieces, selects: PhantomData }
+    }
+
+    fn sql(&mut self, sql: &'static str) -> &mut Self {
+        self.pieces.push(Piece::Sql(sql));
+        self
+    }
+
+    fn number(&mut self, number: i64) -> &mut Self {
+        self.pieces.push(Piece::Number(number));
+        self
+    }
+
+    fn text(&mut self, text: String) -> &mut Self {
+        self.pieces.push(Piece::Text(text));
+        self
+    }
+
+    fn bool(&mut self, value: bool) -> &mut Self {
+        self.pieces.push(Piece::Bool(value));
+        self
+    }
+
+    fn key(&mut self, key: &Key) -> &mut Self {
+        match key {
+            Key::Number(number) => self.number(*number),
+            Key::Text(text) => self.text(text.clone()),
+        }
+    }
+
+    fn from(&mut self, conn: &Conn, filter: &Filter) -> IdColumn {
+        match (&filter.query, conn) {
+            (None, _) => {
+                self.sql(" FROM items WHERE 1 = 1");
+                "items.id"
+            }
+            (Some(query), Conn::Sqlite(_)) => {
+                // CROSS JOIN keeps SQLite's planner from starting at the items.
+                self.sql(" FROM item_search CROSS JOIN items ON items.id = item_search.rowid WHERE item_search MATCH ");
+                self.text(query.fts5());
+                "item_search.rowid"
+            }
+            (Some(query), Conn::Postgres(_)) => {
+                self.sql(
+                    " FROM item_search JOIN items ON items.id = item_search.item_id WHERE item_search.words @@ CAST(",
+                );
+                self.text(query.tsquery()).sql(" AS tsquery)");
+                "item_search.item_id"
+            }
+        }
+    }
+
+    fn filter(&mut self, filter: &Filter, id: IdColumn) {
+        match filter.visible {
+            Visible::All => {}
+            Visible::Active => {
+                self.sql(" AND items.is_active = ").bool(true);
+            }
+            Visible::ActiveOrOf(owner) => {
+                self.sql(" AND (items.is_active = ").bool(true);
+                self.sql(" OR items.owner_id = ").number(owner).sql(")");
+            }
+        }
+        if let Some(active) = filter.is_active {
+            self.sql(" AND items.is_active = ").bool(active);
+        }
+        let numbers = [
+            (" AND items.category_id = ", filter.category_id),
+            (" AND items.owner_id = ", filter.owner_id),
+            (" AND items.price >= ", filter.min_price),
+            (" AND items.price <= ", filter.max_price),
+            (" AND items.created_at >= ", filter.created_after),
+            (" AND items.created_at <= ", filter.created_before),
+        ];
+        for (condition, value) in numbers {
+            if let Some(value) = value {
+                self.sql(condition).number(value);
+            }
+        }
+        for (comparison, value) in [(" <= ", filter.id_to), (" >= ", filter.id_from)] {
+            if let Some(value) = value {
+                self.sql(" AND ").sql(id).sql(comparison).number(value);
+            }
+        }
     }
 
     /// Everything behind the row with these keys. In one direction it is one comparison of rows, which the
     /// index answers; in mixed directions it is spelled out: (a > x) OR (a = x AND b < y) OR …
-    fn push_after<'b>(&'b self, keys: &'b [Key], pass: &mut AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
-        let one_way = self.order.windows(2).all(|pair| matches!(pair, [a, b] if a.descending == b.descending));
-        let sign = |by: &By| if by.descending { " < " } else { " > " };
-        if let (true, Some(first)) = (one_way, self.order.first()) {
-            pass.push_sql(" AND (");
-            for (n, by) in self.order.iter().enumerate() {
-                pass.push_sql(if n == 0 { "" } else { ", " });
-                pass.push_sql(self.column(*by));
+    fn after(&mut self, order: &[By], keys: &[Key], id: IdColumn) {
+        let one_way = order.windows(2).all(|pair| matches!(pair, [a, b] if a.descending == b.descending));
+        if let (true, Some(first)) = (one_way, order.first()) {
+            for (n, by) in order.iter().enumerate() {
+                self.sql(if n == 0 { " AND (" } else { ", " }).sql(by.sql(id));
             }
-            pass.push_sql(")");
-            pass.push_sql(sign(first));
-            pass.push_sql("(");
+            self.sql(")").sql(first.beyond());
             for (n, key) in keys.iter().enumerate() {
-                pass.push_sql(if n == 0 { "" } else { ", " });
-                push_key(key, pass)?;
+                self.sql(if n == 0 { "(" } else { ", " }).key(key);
             }
-            pass.push_sql(")");
-            return Ok(());
+            self.sql(")");
+            return;
         }
-        pass.push_sql(" AND (");
-        for (n, (by, key)) in self.order.iter().zip(keys).enumerate() {
-            pass.push_sql(if n == 0 { "(" } else { " OR (" });
-            for (equal, key) in self.order.iter().zip(keys).take(n) {
-                pass.push_sql(self.column(*equal));
-                pass.push_sql(" = ");
-                push_key(key, pass)?;
-                pass.push_sql(" AND ");
+        self.sql(" AND (");
+        for (n, (by, key)) in order.iter().zip(keys).enumerate() {
+            self.sql(if n == 0 { "(" } else { " OR (" });
+            for (equal, key) in order.iter().zip(keys).take(n) {
+                self.sql(equal.sql(id)).sql(" = ").key(key).sql(" AND ");
             }
-            pass.push_sql(self.column(*by));
-            pass.push_sql(sign(by));
-            push_key(key, pass)?;
-            pass.push_sql(")");
+            self.sql(by.sql(id)).sql(by.beyond()).key(key).sql(")");
         }
-        pass.push_sql(")");
-        Ok(())
+        self.sql(")");
     }
 }
 
-fn push_key<'b>(key: &'b Key, pass: &mut AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
-    match key {
-        Key::Number(number) => pass.push_bind_param::<BigInt, i64>(number),
-        Key::Text(text) => pass.push_bind_param::<Text, String>(text),
-    }
-}
-
-impl QueryFragment<MultiBackend> for Page<'_> {
-    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
-        // The columns in the order of `items::SqlType`.
-        pass.push_sql(
-            "SELECT items.id, items.sku, items.name, items.description, items.price, items.currency, items.tax_rate, \
-             items.is_active, items.category_id, items.owner_id, items.version, items.created_at, items.updated_at",
-        );
-        self.words.from(&mut pass)?;
-        push_filter(self.filter, &self.words, &mut pass)?;
-        if let Some(keys) = self.after {
-            self.push_after(keys, &mut pass)?;
-        }
-        for (n, by) in self.order.iter().enumerate() {
-            pass.push_sql(if n == 0 { " ORDER BY " } else { ", " });
-            pass.push_sql(self.column(*by));
-            if by.descending {
-                pass.push_sql(" DESC");
+impl<T, DB> QueryFragment<DB> for Statement<T>
+where
+    DB: Backend + HasSqlType<Bool>,
+    i64: ToSql<BigInt, DB>,
+    String: ToSql<Text, DB>,
+    bool: ToSql<Bool, DB>,
+{
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        for piece in &self.pieces {
+            match piece {
+                Piece::Sql(sql) => pass.push_sql(sql),
+                Piece::Number(number) => pass.push_bind_param::<BigInt, i64>(number)?,
+                Piece::Text(text) => pass.push_bind_param::<Text, String>(text)?,
+                Piece::Bool(value) => pass.push_bind_param::<Bool, bool>(value)?,
             }
-        }
-        pass.push_sql(" LIMIT ");
-        pass.push_bind_param::<BigInt, i64>(&self.limit)?;
-        if self.offset > 0 {
-            pass.push_sql(" OFFSET ");
-            pass.push_bind_param::<BigInt, i64>(&self.offset)?;
         }
         Ok(())
     }
 }
 
-impl QueryFragment<MultiBackend> for Count<'_> {
-    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
-        pass.push_sql("SELECT count(*)");
-        self.words.from(&mut pass)?;
-        push_filter(self.filter, &self.words, &mut pass)
-    }
-}
-
-// The shape depends on values, so a statement is kept under its text and not under its type.
-impl QueryId for Page<'_> {
+// The shape depends on values, so a statement is kept prepared under its text and not under its type.
+impl<T> QueryId for Statement<T> {
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;
 }
-impl QueryId for Count<'_> {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
+impl<T> Query for Statement<T> {
+    type SqlType = T;
 }
-impl Query for Page<'_> {
-    type SqlType = items::SqlType;
-}
-impl Query for Count<'_> {
-    type SqlType = BigInt;
-}
-impl RunQueryDsl<Conn> for Page<'_> {}
-impl RunQueryDsl<Conn> for Count<'_> {}
+impl<T, C> RunQueryDsl<C> for Statement<T> {}
