@@ -124,9 +124,9 @@ mod tests {
 
     #[test]
     fn a_time_is_written_as_chrono_writes_it() {
-        let day = 86_400_000_000;
+        let day = 86_400_000_000_i64;
         let leap = [951_782_399_999_999, 951_868_800_000_000, 4_107_542_400_000_000];
-        let spread = (-700_000..2_900_000).step_by(997).map(|n| n * day + n.rem_euclid(day) * 7 % day);
+        let spread = (-700_000_i64..2_900_000).step_by(997).map(|n| n * day + n.rem_euclid(day) * 7 % day);
         for micros in spread.chain(leap).chain([0, -1, 1]) {
             let time = Timestamp(micros);
             let mut text = [0; 27];
