@@ -227,7 +227,10 @@ impl Config {
         }
         let path = self.data_dir.join("secret.key");
         kept_secret(&self.data_dir, &path)
-            .map_err(|error| Problems(vec![format!("SECRET_KEY: {} cannot be used: {error}", path.display())]))
+            .map_err(|error| {
+                let shown = path.display();
+                Problems(vec![format!("DATA_DIR: the secret key {shown} can be neither read nor made: {error}; name a folder that can be written, or set SECRET_KEY")])
+            })
     }
 }
 

@@ -110,6 +110,10 @@ routes!(AUTH, register_auth, "/api/v1/auth", {
     "/token" => { POST auth::api::login }
 });
 
+routes!(ROOT, register_root, "", {
+    "/" => { GET auth::pages::start }
+});
+
 routes!(HEALTH, register_health, "/health", {
     "" => { GET crate::web::health::health }
     "/live" => { GET crate::web::health::live }
@@ -143,14 +147,13 @@ routes!(PAGES, register_pages, "/admin", {
 
 /// Every route, in the order of the map.
 pub fn table() -> impl Iterator<Item = Route> {
-    let parts: [&'static [Route]; 7] = [ITEMS, CATEGORIES, USERS, AUTH, HEALTH, ENTRANCE, PAGES];
-    let start = Route { method: "GET", path: "/", handler: "auth::pages::start" };
+    let parts: [&'static [Route]; 8] = [ITEMS, CATEGORIES, USERS, AUTH, HEALTH, ROOT, ENTRANCE, PAGES];
     let assets = Route { method: "GET", path: "/static/{version}/{file}", handler: "web::assets::file" };
     let trimmed = |route: &Route| Route {
         handler: route.handler.trim_start_matches("::").trim_start_matches("crate::"),
         ..*route
     };
-    let all: Vec<Route> = parts.into_iter().flatten().map(trimmed).chain([start, assets]).collect();
+    let all: Vec<Route> = parts.into_iter().flatten().map(trimmed).chain([assets]).collect();
     all.into_iter()
 }
 
@@ -179,7 +182,7 @@ pub fn register(cfg: &mut ServiceConfig, app: &Arc<App>) {
                     .default_service(web::to(nothing)),
             ),
     )
-    .route("/", web::get().to(auth::pages::start));
+    .configure(register_root);
     if cfg!(debug_assertions) {
         cfg.service(actix_files::Files::new(assets::BASE, assets::FOLDER));
     } else {

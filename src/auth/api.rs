@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::fields::{Input, Raw, Source};
 use crate::web::caller::Anyone;
 use crate::web::json;
+use crate::web::list::Params;
 
 /// The answer of OAuth 2.0 (RFC 6749, 5.1).
 #[derive(Serialize)]
@@ -51,8 +52,10 @@ async fn read(req: &HttpRequest, payload: Payload) -> Result<Input, Error> {
     match essence.as_str() {
         "application/json" => json::parse_object(&body.await?),
         "application/x-www-form-urlencoded" => {
-            let pairs: Vec<(String, String)> = serde_urlencoded::from_bytes(&body.await?)
-                .map_err(|_| Error::Malformed("The form cannot be read.".to_owned()))?;
+            let unreadable = |_| Error::Malformed("The form cannot be read.".to_owned());
+            let text = String::from_utf8(body.await?).map_err(unreadable)?;
+            // As strict as a query string: nothing twice, no broken escape.
+            let pairs = Params::parse(&text)?.into_pairs();
             Ok(Input::new(Source::Text, pairs.into_iter().map(|(name, value)| (name, Raw::Text(value))).collect()))
         }
         _ => Err(Error::UnsupportedMedia(

@@ -33,6 +33,8 @@ const BELIEVED: Duration = Duration::from_millis(500);
 const REMEMBERED: usize = 4_096;
 /// The cookie that forms hang on before there is a session.
 const FORM_COOKIE: &str = "stockroom_form";
+/// Its name under https, where the browser holds it to this host.
+const FORM_COOKIE_HTTPS: &str = "__Host-stockroom_form";
 
 struct Remembered {
     principal: Principal,
@@ -69,7 +71,9 @@ async fn bearer(req: &ServiceRequest) -> Result<Who, Error> {
     let mut sent = req.headers().get_all(header::AUTHORIZATION);
     let Some(value) = sent.next() else {
         // Signing in must be possible for who is not signed in.
-        return if app.config.public_read || req.path().starts_with("/api/v1/auth/") {
+        // So must asking what is possible.
+        let asks = req.method() == actix_web::http::Method::OPTIONS;
+        return if app.config.public_read || asks || req.path().starts_with("/api/v1/auth/") {
             Ok(Who::Anonymous)
         } else {
             Err(Error::Unauthenticated("Sign in to read this.".to_owned()))
@@ -174,7 +178,9 @@ fn put_csrf_token(req: &ServiceRequest, session: &Session, who: &Who) -> Option<
     }
     let app = req.app_data::<Data<App>>()?;
     let token = |nonce: &str| CsrfToken(hex::encode(hmac_sha256(&app.key(KeyUse::Forms), nonce.as_bytes())));
-    match req.cookie(FORM_COOKIE) {
+    let https = app.config.is_https();
+    let name = if https { FORM_COOKIE_HTTPS } else { FORM_COOKIE };
+    match req.cookie(name) {
         Some(cookie) if cookie.value().len() == 43 => {
             req.extensions_mut().insert(token(cookie.value()));
             None
@@ -182,15 +188,7 @@ fn put_csrf_token(req: &ServiceRequest, session: &Session, who: &Who) -> Option<
         _ => {
             let nonce = random_token();
             req.extensions_mut().insert(token(&nonce));
-            let https = app.config.is_https();
-            Some(
-                Cookie::build(FORM_COOKIE, nonce)
-                    .path("/admin")
-                    .http_only(true)
-                    .secure(https)
-                    .same_site(SameSite::Lax)
-                    .finish(),
-            )
+            Some(Cookie::build(name, nonce).path("/").http_only(true).secure(https).same_site(SameSite::Lax).finish())
         }
     }
 }

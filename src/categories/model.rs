@@ -106,7 +106,7 @@ impl CategoryInput {
         let mut errors = self.errors;
         let name = match self.name {
             Given::Null => {
-                errors.add("name", "required", "is required and cannot be null");
+                errors.add("name", "required", "is required");
                 None
             }
             Given::Absent => base.map(|b| b.name.clone()),

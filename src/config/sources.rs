@@ -103,12 +103,12 @@ impl Sources {
         match dotenvy::from_path_iter(".env") {
             Ok(entries) => {
                 for entry in entries {
-                    let (name, value) = entry.map_err(|e| Problems(vec![format!(".env: {e}")]))?;
+                    let (name, value) = entry.map_err(|e| unreadable(&e))?;
                     sources.dot_env.insert(name, value);
                 }
             }
             Err(error) if error.not_found() => {}
-            Err(error) => return Err(Problems(vec![format!(".env: {error}")])),
+            Err(error) => return Err(unreadable(&error)),
         }
         Ok(sources)
     }
@@ -126,6 +126,22 @@ impl Sources {
             (setting.default.to_owned(), Origin::Default)
         }
     }
+}
+
+/// What is wrong with `.env`, without showing what it says: it holds secrets.
+fn unreadable(error: &dotenvy::Error) -> Problems {
+    let reason = match error {
+        dotenvy::Error::LineParse(line, _) => {
+            let name = line.split('=').next().unwrap_or_default().trim_start_matches("export ").trim();
+            let plain =
+                !name.is_empty() && name.len() < 60 && name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+            let which = if plain { format!("the value of {name}") } else { "a line".to_owned() };
+            format!("{which} cannot be read; it must be NAME=value, in single quotes if it has spaces, # or $")
+        }
+        dotenvy::Error::Io(error) => format!("it cannot be read: {error}"),
+        _ => "it cannot be read".to_owned(),
+    };
+    Problems(vec![format!(".env: {reason}")])
 }
 
 /// A value as a person may see it: secrets masked.

@@ -86,7 +86,7 @@ pub fn examine(url: &DatabaseUrl) -> Result<(), String> {
         };
         match check() {
             Ok(verdict) if verdict == "ok" => {}
-            Ok(verdict) => return broken(&format!("is damaged ({verdict})")),
+            Ok(verdict) => return broken(&format!("is damaged ({})", verdict.lines().collect::<Vec<_>>().join(" "))),
             Err(error) => return broken(&format!("is damaged ({error})")),
         }
     }
@@ -157,8 +157,10 @@ fn make_folder(path: &Path) -> Result<(), String> {
     }
 }
 
+/// A file beside the database. Of a link to it, beside what it points to: the lock is the file's, not its name's.
 fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
+    let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let mut name = real.into_os_string();
     name.push(format!("-{suffix}"));
     PathBuf::from(name)
 }

@@ -57,6 +57,9 @@ pub fn status(url: &DatabaseUrl) -> Result<Vec<Step>, String> {
 /// # Errors
 /// As [`prepare`].
 pub fn act(url: &DatabaseUrl, act: Act) -> Result<Vec<String>, String> {
+    // Taking tables away under a server that uses them would leave it without a leg; running what is missing
+    // does not. Of PostgreSQL's servers nothing is known here.
+    let _alone = if act == Act::Run { None } else { Some(instance::Instance::claim(url)?) };
     act_on(url, &mut connect(url)?, act)
 }
 

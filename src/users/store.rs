@@ -40,6 +40,10 @@ pub fn credentials(conn: &mut Conn, id: i64) -> QueryResult<Option<Credentials>>
 /// The user of an e-mail address or a name, in any case.
 pub fn find_by_login(conn: &mut Conn, login: &str) -> QueryResult<Option<User>> {
     let key = login.trim().to_lowercase();
+    // Nobody is called so, and PostgreSQL takes no NUL in a text.
+    if key.contains('\0') {
+        return Ok(None);
+    }
     let by_email = users::table.filter(users::email.eq(&key)).select(users::all_columns).get_result(conn).optional()?;
     match by_email {
         Some(user) => Ok(Some(user)),

@@ -54,7 +54,10 @@ pub fn expected(req: &HttpRequest, app: &App) -> Result<Expected, Error> {
         return Ok(Expected::Any);
     }
     // Strong comparison: a weak tag matches nothing. What is no number was never a tag of ours.
-    let version = |tag: &str| tag.trim().strip_prefix('"')?.strip_suffix('"')?.parse::<i64>().ok();
+    let version = |tag: &str| {
+        let text = tag.trim().strip_prefix('"')?.strip_suffix('"')?;
+        text.parse::<i64>().ok().filter(|version| version.to_string() == text)
+    };
     Ok(Expected::Versions(text.split(',').filter_map(version).collect()))
 }
 

@@ -23,13 +23,18 @@ impl Params {
             .map_err(|_| Error::Malformed("The query string cannot be read.".to_owned()))?;
         for (n, (name, value)) in pairs.iter().enumerate() {
             if pairs.iter().take(n).any(|(other, _)| other == name) {
-                return Err(Error::Malformed(format!("The query string says {name} twice.")));
+                return Err(Error::Malformed(format!("{name} is given twice.")));
             }
             if value.contains('\0') {
                 return Err(Error::Malformed(format!("{name} must not have NUL characters.")));
             }
         }
         Ok(Self { pairs })
+    }
+
+    /// All that was said, in its order.
+    pub fn into_pairs(self) -> Vec<(String, String)> {
+        self.pairs
     }
 
     /// A parameter that is there and not empty.
@@ -95,7 +100,7 @@ impl Params {
 /// `serde_urlencoded` takes a broken escape for text and bytes that are not UTF-8 for question marks; a client
 /// that sends one has made a mistake.
 fn check_escapes(query: &str) -> Result<(), Error> {
-    let wrong = || Error::Malformed("The query string has a percent escape that is broken or not UTF-8.".to_owned());
+    let wrong = || Error::Malformed("There is a percent escape that is broken or not UTF-8.".to_owned());
     let mut decoded = Vec::with_capacity(query.len());
     let mut bytes = query.bytes();
     while let Some(byte) = bytes.next() {

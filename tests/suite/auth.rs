@@ -66,6 +66,7 @@ fn a_wrong_password_and_an_unknown_name_answer_alike(server: &Server) {
     let wrong = attempt("uma_user", "Wrong1horse");
     assert_eq!(wrong, attempt("nobody_here", "Wrong1horse"));
     assert_eq!(wrong, attempt("nobody@example.com", PASSWORD));
+    assert_eq!(wrong, attempt("uma_user\0", PASSWORD), "PostgreSQL takes no NUL in a text");
     assert_eq!(wrong, attempt("uma_user", &PASSWORD.to_uppercase()), "passwords are not case-folded");
     assert_eq!(wrong, attempt("uma_user", &format!("{PASSWORD} ")), "nor trimmed");
     assert_eq!(wrong, attempt("uma_user", &format!("{PASSWORD}\0")));

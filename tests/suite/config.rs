@@ -43,6 +43,16 @@ fn the_environment_goes_before_the_file_and_the_file_before_the_default() {
 }
 
 #[test]
+fn a_line_of_the_file_that_cannot_be_read_is_named_and_not_shown() {
+    let place = Place::empty(Kind::Sqlite).with("SECRET_KEY", "(unset)");
+    place.write(".env", "PORT=0\nSECRET_KEY=hunter2 secret#of mine\n");
+    let ran = place.run(&["config"]).expect(1);
+    assert_eq!(ran.complaints().len(), 1, "{}", ran.stderr);
+    assert!(ran.stderr.contains(".env") && ran.stderr.contains("SECRET_KEY"), "{}", ran.stderr);
+    assert!(!ran.all().contains("hunter2") && !ran.all().contains("mine"), "{}", ran.all());
+}
+
+#[test]
 fn a_password_in_the_database_url_is_masked() {
     let mut place = Place::empty(Kind::Sqlite);
     place.set("DATABASE_URL", "postgres://shop:hunter2secret@db.example/shop");

@@ -102,6 +102,28 @@ fn a_second_server_on_one_sqlite_file_is_refused() {
     server.get("/health/ready").send().expect(200);
 }
 
+#[test]
+fn a_second_server_on_a_link_to_the_same_file_is_refused_too() {
+    let server = Place::furnished(Kind::Sqlite).serve();
+    let second = Place::empty(Kind::Sqlite);
+    let link = second.path("link.db");
+    std::os::unix::fs::symlink(server.place().database_file(), &link).unwrap();
+    let second = second.with("DATABASE_URL", format!("sqlite://{}", link.display()));
+    refused_in_one_line(&second, &["another server"]);
+}
+
+#[test]
+fn tables_are_not_taken_away_under_a_running_server() {
+    let server = Place::furnished(Kind::Sqlite).serve();
+    for act in ["revert", "redo"] {
+        let ran = server.run(&["migrate", act]).expect(1);
+        assert!(ran.stderr.contains("another server"), "{}", ran.stderr);
+    }
+    server.run(&["migrate", "run"]).expect(0);
+    server.get("/health/ready").send().expect(200);
+    assert_eq!(server.db().count("users"), 4);
+}
+
 /// A furnished PostgreSQL database, reached over a wire that can be cut.
 fn wired() -> (Server, Proxy) {
     let target = url::Url::parse(&postgres::server_url()).unwrap();

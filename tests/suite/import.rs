@@ -12,6 +12,7 @@ on_each_database! {
     a_bad_line_is_reported_and_the_good_ones_are_kept,
     every_kind_of_bad_line_names_its_line_field_and_reason,
     a_byte_order_mark_crlf_and_quotes_are_read,
+    lines_are_counted_as_an_editor_counts_them,
     missing_columns_are_named_before_the_first_row,
     an_empty_file_is_refused_and_a_head_alone_is_not,
     a_dry_run_says_all_and_writes_nothing,
@@ -125,6 +126,22 @@ fn a_byte_order_mark_crlf_and_quotes_are_read(kind: Kind) {
     assert_eq!(rows[1]["description"], serde_json::Value::Null);
     let categories = server.db().texts("SELECT name AS s FROM categories ORDER BY id");
     assert_eq!(categories, ["Tools, heavy", "Tools"]);
+}
+
+fn lines_are_counted_as_an_editor_counts_them(kind: Kind) {
+    let lines = ["name,price,category", "ok,1,C", "bad,0,C", "\"a", "b\",1,C", "bad,0,C", "", "", "bad,0,C"];
+    for end in ["\n", "\r\n"] {
+        for last in ["", end] {
+            let place = Place::furnished(kind);
+            let ran = import(&place, lines.join(end) + last, &[]).expect(1);
+            let told: Vec<&str> = ran.stderr.lines().filter(|l| l.starts_with("line ")).collect();
+            assert_eq!(told.len(), 3, "{}", ran.stderr);
+            for (line, number) in told.iter().zip([3, 6, 9]) {
+                assert!(line.starts_with(&format!("line {number}:")), "{line} is line {number}, ending in {end:?}");
+            }
+            assert_eq!(count(&place, "items"), 2);
+        }
+    }
 }
 
 fn missing_columns_are_named_before_the_first_row(kind: Kind) {

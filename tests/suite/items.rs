@@ -346,6 +346,9 @@ fn unknown_fields_are_ignored_and_forbidden_ones_refused(server: &Server) {
     let of_somebody_else = json!({"name": "x", "price": 1, "category_id": category, "owner_id": Who::Admin.id()});
     server.user().post("/api/v1/items", &of_somebody_else).send().problem(403);
     server.user().patch(&item.path(), &json!({"owner_id": Who::Other.id()})).send().problem(403);
+    for (field, value) in [("created_at", "1999-01-01T00:00:00Z"), ("updated_at", "x"), ("owner_id", "x")] {
+        server.user().patch(&item.path(), &json!({field: value})).send().problem(403);
+    }
     for (field, value) in [("id", json!(77)), ("version", json!(9))] {
         let mut body = json!({"name": "x"});
         body[field] = value;
@@ -362,6 +365,7 @@ fn versions_guard_every_write(server: &Server) {
     let item = new_item(server, category, "Hammer", json!({}));
     let user = server.user();
     let patch = |tag: &str| user.patch(&item.path(), &json!({"price": 11})).header("if-match", tag).send();
+    patch("\"01\"").problem(412);
     let put = json!({"name": "Mallet", "price": 7, "category_id": category});
     assert_eq!(patch("\"1\"").expect(200).must("etag"), "\"2\"");
     for stale in ["\"1\"", "\"3\"", "W/\"2\"", "\"x\"", "\"1\", \"7\""] {

@@ -10,6 +10,7 @@ use std::io::Read;
 
 on_both! {
     security_headers_are_on_every_answer,
+    the_start_answers_head_options_and_405,
     a_sane_request_id_is_kept_and_an_insane_one_replaced,
     every_answer_says_how_long_it_took,
     big_answers_are_compressed_as_asked_and_small_ones_are_not,
@@ -21,6 +22,13 @@ on_both! {
 }
 
 #[track_caller]
+fn the_start_answers_head_options_and_405(server: &Server) {
+    server.call("HEAD", "/").send().expect(303);
+    let options = server.call("OPTIONS", "/").send().expect(204);
+    assert_eq!(options.must("allow"), "GET, HEAD, OPTIONS");
+    assert_eq!(server.call("POST", "/").send().expect(405).must("allow"), "GET, HEAD, OPTIONS");
+}
+
 fn is_secured(answer: &Answer) {
     let csp = answer.must("content-security-policy");
     assert!(csp.contains("default-src 'none'") && csp.contains("frame-ancestors 'none'"), "{csp}");

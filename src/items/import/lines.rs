@@ -1,8 +1,9 @@
 //! A CSV file, line by line: its head, and each line as fields that were typed.
 
+use std::collections::VecDeque;
 use std::io::Read;
 
-use csv::{ReaderBuilder, StringRecord, Trim};
+use csv::{ReaderBuilder, StringRecord};
 
 use super::BadLine;
 use crate::error::Error;
@@ -25,7 +26,7 @@ pub struct Line {
 
 /// Reads a file, line by line.
 pub struct Lines<R: Read> {
-    reader: csv::Reader<WithoutBom<R>>,
+    reader: csv::Reader<Plain<R>>,
     columns: Vec<String>,
     record: StringRecord,
 }
@@ -36,11 +37,11 @@ impl<R: Read> Lines<R> {
     /// # Errors
     /// 422 for a file that is empty or lacks columns, naming them; before the first row.
     pub fn open(file: R) -> Result<Self, Error> {
-        let mut reader = ReaderBuilder::new().flexible(true).trim(Trim::All).from_reader(WithoutBom::new(file));
+        let mut reader = ReaderBuilder::new().flexible(true).from_reader(Plain::new(file));
         let head = reader
             .headers()
             .map_err(|e| Error::field("file", "format", format!("cannot be read as CSV in UTF-8: {e}")))?;
-        let columns: Vec<String> = head.iter().map(str::to_lowercase).collect();
+        let columns: Vec<String> = head.iter().map(|name| name.trim().to_lowercase()).collect();
         if columns.iter().all(String::is_empty) {
             return Err(Error::field("file", "empty", "is empty: its first line must name the columns"));
         }
@@ -79,8 +80,9 @@ impl<R: Read> Lines<R> {
             match self.reader.read_record(&mut self.record) {
                 Ok(false) => break,
                 Ok(true) => {
-                    // The reader passes empty lines over, so a record may begin further down.
-                    let number = self.record.position().map_or(number, csv::Position::line);
+                    // The reader passes empty lines over before a record, so its line is found from its end.
+                    let inside = self.record.iter().map(|cell| cell.matches('\n').count() as u64).sum::<u64>();
+                    let number = self.reader.position().line().saturating_sub(1 + inside);
                     lines.push(self.line(number));
                 }
                 Err(error) if error.is_io_error() => {
@@ -120,34 +122,82 @@ fn unquoted(cell: &str) -> &str {
     }
 }
 
-/// A file without the mark that spreadsheets put at its start.
-struct WithoutBom<R> {
+/// A file as a reader of lines wants it: without the mark that spreadsheets put at its start, with LF for CRLF
+/// (the reader of CSV counts lines by LF, and one too late), and with the last line ended.
+struct Plain<R> {
     inner: R,
+    /// Read, and not handed on yet.
+    held: VecDeque<u8>,
     started: bool,
-    held: Vec<u8>,
+    /// A CR that waits for what follows it.
+    pending: bool,
+    last: u8,
+    ended: bool,
 }
 
-impl<R: Read> WithoutBom<R> {
+impl<R: Read> Plain<R> {
     fn new(inner: R) -> Self {
-        Self { inner, started: false, held: Vec::new() }
+        Self { inner, held: VecDeque::new(), started: false, pending: false, last: b'\n', ended: false }
+    }
+
+    fn fill(&mut self) -> std::io::Result<()> {
+        let mut chunk = [0; 64 * 1024];
+        let mut count = self.inner.read(&mut chunk)?;
+        if !self.started {
+            self.started = true;
+            // The mark may come in pieces.
+            while (1..3).contains(&count) {
+                match self.inner.read(chunk.get_mut(count..).unwrap_or_default())? {
+                    0 => break,
+                    more => count += more,
+                }
+            }
+            if chunk.starts_with(&[0xEF, 0xBB, 0xBF]) && count >= 3 {
+                chunk.copy_within(3..count, 0);
+                count -= 3;
+            }
+            // An empty file, or nothing but the mark so far: the next call goes on.
+            if count == 0 {
+                return Ok(());
+            }
+        }
+        if count == 0 {
+            self.end();
+            return Ok(());
+        }
+        for byte in chunk.iter().take(count) {
+            self.push(*byte);
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, byte: u8) {
+        if self.pending && byte != b'\n' {
+            self.held.push_back(b'\r');
+        }
+        self.pending = byte == b'\r';
+        if !self.pending {
+            self.held.push_back(byte);
+        }
+        self.last = byte;
+    }
+
+    fn end(&mut self) {
+        self.ended = true;
+        if self.pending {
+            self.held.push_back(b'\r');
+        }
+        if self.last != b'\n' {
+            self.held.push_back(b'\n');
+        }
     }
 }
 
-impl<R: Read> Read for WithoutBom<R> {
+impl<R: Read> Read for Plain<R> {
     fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
-        if !self.started {
-            self.started = true;
-            let mut head = Vec::with_capacity(3);
-            self.inner.by_ref().take(3).read_to_end(&mut head)?;
-            if head != [0xEF, 0xBB, 0xBF] {
-                head.reverse();
-                self.held = head;
-            }
+        while self.held.is_empty() && !self.ended {
+            self.fill()?;
         }
-        if let (Some(first), Some(byte)) = (out.first_mut(), self.held.pop()) {
-            *first = byte;
-            return Ok(1);
-        }
-        self.inner.read(out)
+        self.held.read(out)
     }
 }

@@ -7,15 +7,10 @@ use super::{Item, ItemFields, MAX_PRICE};
 use crate::caller::Caller;
 use crate::decimal::{Amount, NotAnAmount, SCALE};
 use crate::error::Error;
-use crate::fields::{FieldErrors, Given, Input};
+use crate::fields::{FieldErrors, Given, Input, Raw};
 
-/// Values that only the product sets, as somebody sent them along.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Reserved {
-    id: Option<i64>,
-    owner_id: Option<i64>,
-    version: Option<i64>,
-}
+/// What only the product sets.
+const RESERVED: [&str; 5] = ["id", "owner_id", "version", "created_at", "updated_at"];
 
 /// What was typed or sent, read field by field.
 #[derive(Debug, Clone, Default)]
@@ -28,7 +23,8 @@ pub struct ItemInput {
     tax_rate: Given<Amount>,
     is_active: Given<bool>,
     category_id: Given<i64>,
-    reserved: Reserved,
+    /// Of [`RESERVED`], what was sent along, as it was written.
+    reserved: Vec<(&'static str, String)>,
     errors: FieldErrors,
 }
 
@@ -74,9 +70,12 @@ impl ItemInput {
         let tax_rate = input.decimal("tax_rate", &mut errors).try_map(|text| parse_rate(&text, &mut errors));
         let is_active = input.boolean("is_active", &mut errors);
         let category_id = input.integer("category_id", &mut errors);
-        let mut ignored = FieldErrors::default();
-        let mut sent = |name: &str| input.integer(name, &mut ignored).value();
-        let reserved = Reserved { id: sent("id"), owner_id: sent("owner_id"), version: sent("version") };
+        let sent = |name: &'static str| match input.get(name) {
+            None | Some(Raw::Null) => None,
+            Some(Raw::Number(text) | Raw::Text(text)) => Some((name, text.clone())),
+            Some(Raw::Bool(_) | Raw::Nested) => Some((name, String::new())),
+        };
+        let reserved = RESERVED.into_iter().filter_map(sent).collect();
         Self { sku, name, description, price, currency, tax_rate, is_active, category_id, reserved, errors }
     }
 
@@ -105,19 +104,21 @@ impl ItemInput {
     /// # Errors
     /// 403 naming the field.
     pub fn check_reserved(&self, caller: &Caller, base: Option<&Item>) -> Result<(), Error> {
-        let Reserved { id, owner_id, version } = self.reserved;
         let owner = base.map(|b| b.owner_id).or(caller.user_id());
-        let differs = [
-            ("id", id, base.map(|b| b.id)),
-            ("owner_id", owner_id, owner),
-            ("version", version, base.map(|b| b.version)),
-        ]
-        .into_iter()
-        .find(|(_, sent, is)| sent.is_some() && sent != is);
-        match differs {
-            Some((field, _, _)) => Err(Error::Forbidden(format!("You may not set {field}: the server does."))),
-            None => Ok(()),
+        for (field, sent) in &self.reserved {
+            let is = match (*field, base) {
+                ("owner_id", _) => owner.map(|id| id.to_string()),
+                ("id", Some(base)) => Some(base.id.to_string()),
+                ("version", Some(base)) => Some(base.version.to_string()),
+                ("created_at", Some(base)) => Some(base.created_at.rfc3339()),
+                ("updated_at", Some(base)) => Some(base.updated_at.rfc3339()),
+                _ => None,
+            };
+            if is.as_ref() != Some(sent) {
+                return Err(Error::Forbidden(format!("You may not set {field}: the server does.")));
+            }
         }
+        Ok(())
     }
 
     /// The fields that come of it: on what there was (PATCH), or on the defaults (POST, PUT).
@@ -153,7 +154,7 @@ fn required<T>(field: &str, given: Given<T>, base: Option<T>, errors: &mut Field
     match given {
         Given::Value(value) => Some(value),
         Given::Null => {
-            errors.add(field, "required", "is required and cannot be null");
+            errors.add(field, "required", "is required");
             None
         }
         Given::Absent => {

@@ -94,6 +94,14 @@ pub async fn save(
             page::flash_ok(&req, format!("Saved {}", item.name));
             Ok(page::see_other(&format!("{PATH}/{id}")))
         }
+        // Nothing that was typed is lost: it can be saved as a new item.
+        Err(Error::NotFound(_)) => {
+            let mut errors = Errors::default();
+            errors
+                .add("", "Somebody deleted this item meanwhile. Saving makes a new one of what you typed.".to_owned());
+            let values = ItemValues { version: String::new(), ..typed(&form.input) };
+            draw(&req, &app, None, values, category_of(&form.input), StatusCode::CONFLICT, errors).await
+        }
         Err(Error::PreconditionFailed(_)) => conflict::show(&req, &admin, &app, id, &form.input).await,
         Err(error) => {
             let (status, errors) = page::mistakes(error)?;
