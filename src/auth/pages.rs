@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::fields::{Input, Raw};
 use crate::time::Timestamp;
 use crate::users;
-use crate::users::model::{Registration, User};
+use crate::users::model::{User, UserInput};
 use crate::web::caller::{Anyone, Member};
 use crate::web::form::Form;
 use crate::web::list::Params;
@@ -140,16 +140,17 @@ pub async fn setup(
     let mut input = form.input.clone();
     // A password counts as it was typed.
     input.set("password", Raw::Text(form.verbatim("password").to_owned()));
-    let registration = match Registration::parse(&input) {
-        Ok(registration) => registration,
+    let mut registration = UserInput::read(&input);
+    registration.require_password();
+    let caller =
+        req.extensions().get::<Caller>().cloned().ok_or_else(|| Error::Internal("nobody was identified".to_owned()))?;
+    let user = match service::set_up(&app, &hashing, &caller, registration).await {
+        Ok(user) => user,
         Err(error) => {
             let (status, errors) = page::mistakes(error)?;
             return draw_setup(&req, &app, token, &form.input, status, errors);
         }
     };
-    let caller =
-        req.extensions().get::<Caller>().cloned().ok_or_else(|| Error::Internal("nobody was identified".to_owned()))?;
-    let user = service::set_up(&app, &hashing, &caller, registration).await?;
     begin(&session, &user)?;
     page::flash_ok(&req, format!("Welcome, {}. You are the first admin.", user.username));
     Ok(page::see_other(START))

@@ -11,7 +11,7 @@ use crate::caller::{Caller, Role};
 use crate::db::Conn;
 use crate::error::Error;
 use crate::users;
-use crate::users::model::{NewUser, Registration, User};
+use crate::users::model::{NewUser, User, UserFields, UserInput};
 
 /// Who signs in with this name and password. An unknown name costs as much time as a wrong password and is
 /// answered alike.
@@ -72,9 +72,14 @@ pub fn check_setup(app: &App, token: &str) -> Result<(), Error> {
 ///
 /// # Errors
 /// 404 when there is a user already.
-pub async fn set_up(app: &App, hashing: &Hashing, caller: &Caller, registration: Registration) -> Result<User, Error> {
-    let password_hash = hashing.hash(registration.password.expose().to_owned()).await?;
-    let new = NewUser { email: registration.email, username: registration.username, role: Role::Admin, password_hash };
+pub async fn set_up(app: &App, hashing: &Hashing, caller: &Caller, input: UserInput) -> Result<User, Error> {
+    let password = input.password().cloned();
+    let fields = UserFields { role: Role::Admin, ..input.onto(None)? };
+    let password_hash = match password {
+        Some(password) => Some(hashing.hash(password.expose().to_owned()).await?),
+        None => return Err(Error::field("password", "required", "is required")),
+    };
+    let new = NewUser { fields, password_hash };
     let made = app.write(caller, move |tx| users::service::create_first_admin(tx, &new)).await;
     if matches!(made, Ok(_) | Err(Error::NotFound(_))) {
         app.set_setup_token(None);

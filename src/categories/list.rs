@@ -46,7 +46,7 @@ impl Query {
         }
         let context = params.context(path);
         let after = match &window {
-            Window::Cursor { cursor: Some(text), .. } => Some(place(&cursor::open(&key, &context, text)?)?),
+            Window::Cursor { cursor: Some(text), .. } => Some(cursor::place(&cursor::open(&key, &context, text)?)?),
             _ => None,
         };
         let (skip, limit) = window.span();
@@ -65,23 +65,12 @@ impl Query {
     }
 }
 
-fn place(keys: &[Value]) -> Result<(String, i64), Error> {
-    match keys {
-        [Value::String(key), id] if id.is_i64() => Ok((key.clone(), id.as_i64().unwrap_or_default())),
-        _ => Err(Error::Malformed("cursor: it is not one of this list; start again without it".to_owned())),
-    }
-}
-
 /// Finds a list.
 ///
 /// # Errors
 /// Only the database's.
 pub fn find(conn: &mut Conn, caller: &Caller, query: &Query) -> Result<Listing<Counted>, Error> {
     let total = if query.window.counts() { Some(service::total(conn, query.page.contains.as_deref())?) } else { None };
-    let mut rows = service::list(conn, caller, &query.page)?;
-    let limit = usize::try_from(query.page.limit - 1).unwrap_or(usize::MAX);
-    let has_more = rows.len() > limit;
-    rows.truncate(limit);
-    let next_cursor = if has_more { rows.last().map(|last| query.cursor_after(&last.category)) } else { None };
-    Ok(Listing { rows, total, has_more, next_cursor, window: query.window.clone() })
+    let rows = service::list(conn, caller, &query.page)?;
+    Ok(Listing::cut(rows, total, query.window.clone(), |last| query.cursor_after(&last.category)))
 }

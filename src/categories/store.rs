@@ -6,6 +6,7 @@ use diesel::prelude::*;
 
 use super::model::{Category, CategoryFields, name_key};
 use crate::db::Conn;
+use crate::db::portable::contains as pattern;
 use crate::db::schema::{categories, counters};
 use crate::time::Timestamp;
 
@@ -124,12 +125,6 @@ pub fn list(conn: &mut Conn, page: &Page) -> QueryResult<Vec<Category>> {
 /// How many categories contain the words.
 pub fn count(conn: &mut Conn, contains: &str) -> QueryResult<i64> {
     categories::table.filter(categories::name_key.like(pattern(contains)).escape('\\')).count().get_result(conn)
-}
-
-/// `%text%` with nothing in the text being a wildcard.
-fn pattern(text: &str) -> String {
-    let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-    format!("%{escaped}%")
 }
 
 /// How many items are in each of these categories: all, or the active ones.

@@ -11,7 +11,7 @@ use crate::caller::Role;
 use crate::config::Config;
 use crate::error::Error;
 use crate::fields::{FieldErrors, Input, Raw, Source};
-use crate::users::model::{NewUser, Password, Registration};
+use crate::users::model::{NewUser, Password, UserInput};
 use crate::users::{password, service, store};
 
 /// What to do with users.
@@ -67,11 +67,13 @@ pub fn run(config: &Config, command: Command) -> Result<ExitCode, String> {
     match command {
         Command::Create { email, username, role, password_stdin } => {
             let password = read_password(password_stdin)?;
-            let fields = [("email", email), ("username", username), ("password", password)];
+            let fields = [("email", email), ("username", username), ("password", password), ("role", role.to_string())];
             let fields = fields.map(|(name, value)| (name.to_owned(), Raw::Text(value)));
-            let registration = Registration::parse(&Input::new(Source::Json, fields.to_vec())).map_err(|e| told(&e))?;
-            let password_hash = hashed(config, &registration.password)?;
-            let new = NewUser { email: registration.email, username: registration.username, role, password_hash };
+            let input = UserInput::read(&Input::new(Source::Text, fields.to_vec()));
+            let password = input.password().cloned();
+            let fields = input.onto(None).map_err(|e| told(&e))?;
+            let password_hash = password.map(|password| hashed(config, &password)).transpose()?;
+            let new = NewUser { fields, password_hash };
             let user = session.write(move |tx| service::create(tx, &new)).map_err(|e| told(&e))?;
             println!("{}", user.id);
         }

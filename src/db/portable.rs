@@ -42,3 +42,9 @@ impl<S: QueryId> QueryId for Portable<S> {
 }
 
 impl<S> RunQueryDsl<super::Conn> for Portable<S> {}
+
+/// `%text%` for LIKE with `\\` as its escape: nothing in the text is a wildcard.
+pub fn contains(text: &str) -> String {
+    let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    format!("%{escaped}%")
+}

@@ -1,19 +1,18 @@
 //! The words: a user, and what may be typed for one.
 
+mod input;
+
 use std::str::FromStr;
 
 use diesel::prelude::*;
 use serde::Serialize;
-use validator::{Validate, ValidateEmail as _};
 
 use crate::caller::Role;
 use crate::changes::{Entity, Recorded};
-use crate::error::Error;
-use crate::fields::{FieldErrors, Input};
+use crate::fields::FieldErrors;
 use crate::time::Timestamp;
 
-/// Names that nobody may take, since people would believe them.
-const RESERVED: [&str; 3] = ["admin", "root", "system"];
+pub use input::{UserInput, may_set};
 
 /// A user as the database has it.
 #[derive(Debug, Clone, Queryable)]
@@ -103,77 +102,53 @@ impl Recorded for ShownUser<'_> {
     }
 }
 
-/// The bounds of what is typed, for `validator`.
-#[derive(Debug, Validate)]
-struct Bounds<'t> {
-    #[validate(length(max = 254))]
-    email: Option<&'t str>,
-    #[validate(length(min = 3, max = 50))]
-    username: Option<&'t str>,
-}
-
 /// A user that can be made.
 #[derive(Debug, Clone)]
 pub struct NewUser {
+    /// What they are.
+    pub fields: UserFields,
+    /// bcrypt; absent for who is invited and chooses one later.
+    pub password_hash: Option<String>,
+}
+
+/// What a user is: everything that somebody may set, within its bounds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserFields {
     /// Lower-cased, valid.
     pub email: String,
     /// Valid.
     pub username: String,
+    /// At most 100 characters.
+    pub full_name: Option<String>,
+    /// 0 to 150 years.
+    pub age: Option<i32>,
+    /// An http or https URL.
+    pub website: Option<String>,
     /// What they may do.
     pub role: Role,
-    /// bcrypt.
-    pub password_hash: String,
+    /// Whether they may come in.
+    pub is_active: bool,
 }
 
-/// What is needed of somebody to make them a user, but for the hash of the password.
-#[derive(Debug, Clone)]
-pub struct Registration {
-    /// Lower-cased, valid.
-    pub email: String,
-    /// Valid.
-    pub username: String,
-    /// Within its rules, not hashed yet.
-    pub password: Password,
-}
-
-impl Registration {
-    /// Reads `email`, `username` and `password`.
-    ///
-    /// # Errors
-    /// 422 with every mistake.
-    pub fn parse(input: &Input) -> Result<Self, Error> {
-        let mut errors = FieldErrors::default();
-        let required = |field: &str, value: Option<String>, errors: &mut FieldErrors| {
-            if value.is_none() {
-                errors.add(field, "required", "is required");
-            }
-            value
-        };
-        let email = input.text("email", false, &mut errors).value().map(|e| e.to_lowercase());
-        let email = required("email", email, &mut errors);
-        let username = input.text("username", false, &mut errors).value();
-        let username = required("username", username, &mut errors);
-        let password = input.verbatim("password", &mut errors).value();
-        let password = required("password", password, &mut errors);
-        if let Err(found) = (Bounds { email: email.as_deref(), username: username.as_deref() }).validate() {
-            errors.take(&found);
+impl UserFields {
+    /// These fields as the next version of a user; what proves who they are is renewed with role and
+    /// `is_active`.
+    pub fn onto(self, before: &User, now: Timestamp) -> User {
+        let ends = self.role != before.role() || self.is_active != before.is_active;
+        User {
+            username_key: self.username.to_lowercase(),
+            email: self.email,
+            username: self.username,
+            full_name: self.full_name,
+            age: self.age,
+            website: self.website,
+            role: self.role.as_str().to_owned(),
+            is_active: self.is_active,
+            credentials_version: before.credentials_version + i64::from(ends),
+            version: before.version + 1,
+            updated_at: now,
+            ..before.clone()
         }
-        if email.as_ref().is_some_and(|e| !e.validate_email()) {
-            errors.add("email", "format", "must be an e-mail address");
-        }
-        if let Some(name) = &username {
-            check_username(name, &mut errors);
-        }
-        let password = password.and_then(|text| Password::parse(&text, "password", &mut errors));
-        errors.into_result(|| Some(Self { email: email?, username: username?, password: password? }))
-    }
-}
-
-fn check_username(name: &str, errors: &mut FieldErrors) {
-    if !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
-        errors.add("username", "format", "may have only letters A to Z, digits and underscores");
-    } else if RESERVED.contains(&name.to_ascii_lowercase().as_str()) {
-        errors.add("username", "reserved", "is reserved; choose another");
     }
 }
 

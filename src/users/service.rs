@@ -1,10 +1,10 @@
 //! What can be done with users.
 
-use super::model::{NewUser, User};
+use super::model::{NewUser, User, UserInput, may_set};
 use super::store;
-use crate::caller::Role;
-use crate::changes::Tx;
-use crate::db::unique;
+use crate::caller::{Caller, Role};
+use crate::changes::{Expected, Tx};
+use crate::db::{Conn, unique};
 use crate::error::Error;
 
 /// Adds a user. Whether the caller may is for the door to say: the command line and the first run may.
@@ -16,6 +16,52 @@ pub fn create(tx: &mut Tx<'_>, new: &NewUser) -> Result<User, Error> {
     tx.created(&user.shown())?;
     tx.summarise(format!("Created user {}", user.username));
     Ok(user)
+}
+
+/// One user.
+///
+/// # Errors
+/// 404, also for whom the caller may not know of.
+pub fn get(conn: &mut Conn, caller: &Caller, id: i64) -> Result<User, Error> {
+    visible(store::find(conn, id)?, caller, id)
+}
+
+/// Who is no admin knows of nobody but themselves.
+fn visible(found: Option<User>, caller: &Caller, id: i64) -> Result<User, Error> {
+    let known = caller.is_admin() || caller.user_id() == Some(id);
+    found.filter(|_| known).ok_or_else(|| Error::missing("User", id))
+}
+
+/// Changes a user: an admin everything, others themselves.
+///
+/// # Errors
+/// 403, 404, 409 for what is taken or for the last active admin, 412, 422.
+pub fn update(tx: &mut Tx<'_>, id: i64, input: UserInput, expected: &Expected) -> Result<User, Error> {
+    let before = visible(store::find_to_change(tx.conn, id)?, tx.caller, id)?;
+    expected.check(before.version)?;
+    may_set(tx.caller, &input, Some(&before))?;
+    let fields = input.onto(Some(&before))?;
+    keep_an_admin(tx, id, fields.role == Role::Admin && fields.is_active)?;
+    let after = fields.onto(&before, tx.now);
+    save(tx, &before, &after)?;
+    Ok(after)
+}
+
+/// Removes a user who owns nothing.
+///
+/// # Errors
+/// 403, 404, 409 for the last active admin, 412.
+pub fn delete(tx: &mut Tx<'_>, id: i64, expected: &Expected) -> Result<(), Error> {
+    if !tx.caller.is_admin() {
+        return Err(tx.caller.refusal("delete users"));
+    }
+    let before = store::find_to_change(tx.conn, id)?.ok_or_else(|| Error::missing("User", id))?;
+    expected.check(before.version)?;
+    keep_an_admin(tx, id, false)?;
+    store::delete(tx.conn, id)?;
+    tx.deleted(&before.shown())?;
+    tx.count(store::TOTAL.to_owned(), -1);
+    Ok(())
 }
 
 /// The very first admin.
@@ -67,21 +113,22 @@ fn keep_an_admin(tx: &mut Tx<'_>, id: i64, stays: bool) -> Result<(), Error> {
 }
 
 fn change(tx: &mut Tx<'_>, id: i64, verb: &str, edit: impl FnOnce(&mut User)) -> Result<User, Error> {
-    let before = store::find(tx.conn, id)?.ok_or_else(|| Error::missing("User", id))?;
+    let before = store::find_to_change(tx.conn, id)?.ok_or_else(|| Error::missing("User", id))?;
     let mut after = before.clone();
     edit(&mut after);
     after.credentials_version += 1;
     after.version += 1;
     after.updated_at = tx.now;
-    if store::update(tx.conn, &after).map_err(taken)? == 0 {
-        return Err(Error::Conflict {
-            detail: "Somebody else changed this user just now. Try again.".to_owned(),
-            field: None,
-        });
-    }
-    tx.updated(&before.shown(), &after.shown())?;
+    save(tx, &before, &after)?;
     tx.summarise(format!("{verb} {}", after.username));
     Ok(after)
+}
+
+fn save(tx: &mut Tx<'_>, before: &User, after: &User) -> Result<(), Error> {
+    if store::update(tx.conn, after).map_err(taken)? == 0 {
+        return Err(Error::Internal(format!("user {} changed under their lock", before.id)));
+    }
+    tx.updated(&before.shown(), &after.shown())
 }
 
 fn taken(error: diesel::result::Error) -> Error {

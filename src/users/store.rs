@@ -1,4 +1,6 @@
-//! All SQL of users.
+//! All SQL of users: one here, lists in `store/page.rs`.
+
+pub mod page;
 
 use diesel::prelude::*;
 
@@ -7,6 +9,9 @@ use crate::caller::Role;
 use crate::db::Conn;
 use crate::db::schema::users;
 use crate::time::Timestamp;
+
+/// The counter of all users.
+pub const TOTAL: &str = "users";
 
 /// What identifying a caller needs of a user.
 #[derive(Debug, Clone, Queryable)]
@@ -53,6 +58,20 @@ pub fn find_by_login(conn: &mut Conn, login: &str) -> QueryResult<Option<User>> 
     }
 }
 
+/// One user who will be written: locked on PostgreSQL; SQLite has one writer.
+pub fn find_to_change(conn: &mut Conn, id: i64) -> QueryResult<Option<User>> {
+    let query = users::table.find(id).select(users::all_columns);
+    match conn {
+        Conn::Postgres(conn) => query.for_update().get_result(conn).optional(),
+        Conn::Sqlite(conn) => query.get_result(conn).optional(),
+    }
+}
+
+/// Removes a user whom nothing refers to.
+pub fn delete(conn: &mut Conn, id: i64) -> QueryResult<usize> {
+    diesel::delete(users::table.find(id)).execute(conn)
+}
+
 /// All users, oldest first.
 pub fn all(conn: &mut Conn) -> QueryResult<Vec<User>> {
     users::table.order(users::id).select(users::all_columns).load(conn)
@@ -94,11 +113,14 @@ pub fn lock_active_admins(conn: &mut Conn) -> QueryResult<Vec<i64>> {
 pub fn insert(conn: &mut Conn, new: &NewUser, now: Timestamp) -> QueryResult<User> {
     diesel::insert_into(users::table)
         .values((
-            users::email.eq(&new.email),
-            users::username.eq(&new.username),
-            users::username_key.eq(new.username.to_lowercase()),
-            users::role.eq(new.role.as_str()),
-            users::is_active.eq(true),
+            users::email.eq(&new.fields.email),
+            users::username.eq(&new.fields.username),
+            users::username_key.eq(new.fields.username.to_lowercase()),
+            users::full_name.eq(&new.fields.full_name),
+            users::age.eq(new.fields.age),
+            users::website.eq(&new.fields.website),
+            users::role.eq(new.fields.role.as_str()),
+            users::is_active.eq(new.fields.is_active),
             users::password_hash.eq(&new.password_hash),
             users::credentials_version.eq(1_i64),
             users::version.eq(1_i64),

@@ -47,6 +47,17 @@ pub fn open(key: &[u8; 32], context: &str, cursor: &str) -> Result<Vec<Value>, E
     serde_json::from_str(payload).map_err(|_| wrong())
 }
 
+/// The keys of a list that is sorted by one column: the column's value as text, and the id.
+///
+/// # Errors
+/// 400 for the keys of another kind of list.
+pub fn place(keys: &[Value]) -> Result<(String, i64), Error> {
+    match keys {
+        [Value::String(key), id] if id.is_i64() => Ok((key.clone(), id.as_i64().unwrap_or_default())),
+        _ => Err(Error::Malformed("cursor: it is not one of this list; start again without it".to_owned())),
+    }
+}
+
 fn mac(key: &[u8; 32], context: &str, payload: &str) -> [u8; 32] {
     hmac_sha256(key, format!("{}:{context}{payload}", context.len()).as_bytes())
 }

@@ -219,6 +219,18 @@ pub struct Listing<T> {
     pub window: Window,
 }
 
+impl<T> Listing<T> {
+    /// A listing of rows that were asked for with one more than the window has, which tells that there are
+    /// more.
+    pub fn cut(mut rows: Vec<T>, total: Option<i64>, window: Window, cursor_after: impl FnOnce(&T) -> String) -> Self {
+        let limit = usize::try_from(window.span().1).unwrap_or(usize::MAX);
+        let has_more = rows.len() > limit;
+        rows.truncate(limit);
+        let next_cursor = if has_more { rows.last().map(cursor_after) } else { None };
+        Self { rows, total, has_more, next_cursor, window }
+    }
+}
+
 /// The envelope of many: contract 4.1.
 #[derive(Debug, Serialize)]
 pub struct Many<'m, T> {
