@@ -2,7 +2,6 @@
 //! credential into a [`crate::caller::Caller`].
 
 pub mod api;
-pub mod hashing;
 pub mod identify;
 pub mod model;
 pub mod pages;

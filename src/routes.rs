@@ -101,11 +101,14 @@ routes!(CATEGORIES, register_categories, "/api/v1/categories", {
 });
 
 routes!(USERS, register_users, "/api/v1/users", {
-    "/me" => { GET users::api::me }
-    "/profile" => { GET users::api::me }
+    "" => { GET users::api::list, POST users::api::create }
+    "/me" => { GET users::api::me, PATCH users::api::patch_me }
+    "/profile" => { GET users::api::me, PATCH users::api::patch_me }
+    "/{id}" => { GET users::api::get, PATCH users::api::patch, DELETE users::api::delete }
 });
 
 routes!(AUTH, register_auth, "/api/v1/auth", {
+    "/register" => { POST auth::api::register }
     "/login" => { POST auth::api::login }
     "/token" => { POST auth::api::login }
 });

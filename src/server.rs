@@ -10,7 +10,6 @@ use actix_web::web::Data;
 use actix_web::{App as ActixApp, HttpServer};
 
 use crate::app::{App, KeyUse};
-use crate::auth::hashing::Hashing;
 use crate::auth::token::Tokens;
 use crate::auth::{service, store};
 use crate::config::Config;
@@ -18,6 +17,7 @@ use crate::db::instance::Instance;
 use crate::db::{Effects, migrate, pool};
 use crate::routes;
 use crate::time::Timestamp;
+use crate::users::hashing::Hashing;
 use crate::web::front::front;
 
 /// How long requests under way may take after a SIGTERM, in seconds.

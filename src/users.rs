@@ -1,6 +1,7 @@
 //! Users: who they are. Proving it is `auth`'s.
 
 pub mod api;
+pub mod hashing;
 pub mod list;
 pub mod model;
 pub mod password;

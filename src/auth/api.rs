@@ -4,13 +4,14 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
-use super::hashing::Hashing;
 use super::model::SignIn;
 use super::service;
 use super::token::Tokens;
 use crate::app::App;
 use crate::error::Error;
 use crate::fields::{Input, Raw, Source};
+use crate::users::hashing::Hashing;
+use crate::users::model::UserInput;
 use crate::web::caller::Anyone;
 use crate::web::json;
 use crate::web::list::Params;
@@ -21,6 +22,20 @@ struct Token {
     access_token: String,
     token_type: &'static str,
     expires_in: i64,
+}
+
+/// `POST /api/v1/auth/register`: makes oneself a user, with the role `user`.
+///
+/// # Errors
+/// 400, 403 for what one may not set, 409, 415, 422, 503.
+pub async fn register(
+    caller: Anyone,
+    app: Data<App>,
+    hashing: Data<Hashing>,
+    body: json::Object,
+) -> Result<HttpResponse, Error> {
+    let user = service::register(&app, &hashing, &caller, UserInput::read(&body.0)).await?;
+    Ok(json::created("User registered successfully", &user, format!("/api/v1/users/{}", user.id), user.version))
 }
 
 /// `POST /api/v1/auth/login`, also `/auth/token`: a form as in OAuth 2.0 (`username`, `password`) or JSON

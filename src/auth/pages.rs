@@ -8,7 +8,6 @@ use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 
-use super::hashing::Hashing;
 use super::model::SignIn;
 use super::service;
 use super::sessions::{CREDENTIALS, CSRF, USER, random_token};
@@ -18,6 +17,7 @@ use crate::error::Error;
 use crate::fields::{Input, Raw};
 use crate::time::Timestamp;
 use crate::users;
+use crate::users::hashing::Hashing;
 use crate::users::model::{User, UserInput};
 use crate::web::caller::{Anyone, Member};
 use crate::web::form::Form;
@@ -140,11 +140,9 @@ pub async fn setup(
     let mut input = form.input.clone();
     // A password counts as it was typed.
     input.set("password", Raw::Text(form.verbatim("password").to_owned()));
-    let mut registration = UserInput::read(&input);
-    registration.require_password();
     let caller =
         req.extensions().get::<Caller>().cloned().ok_or_else(|| Error::Internal("nobody was identified".to_owned()))?;
-    let user = match service::set_up(&app, &hashing, &caller, registration).await {
+    let user = match service::set_up(&app, &hashing, &caller, UserInput::read(&input)).await {
         Ok(user) => user,
         Err(error) => {
             let (status, errors) = page::mistakes(error)?;

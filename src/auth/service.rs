@@ -4,14 +4,14 @@ use rand::Rng as _;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use super::hashing::Hashing;
 use super::model::SignIn;
 use crate::app::App;
 use crate::caller::{Caller, Role};
 use crate::db::Conn;
 use crate::error::Error;
 use crate::users;
-use crate::users::model::{NewUser, User, UserFields, UserInput};
+use crate::users::hashing::Hashing;
+use crate::users::model::{NewUser, User, UserFields, UserInput, may_set};
 
 /// Who signs in with this name and password. An unknown name costs as much time as a wrong password and is
 /// answered alike.
@@ -73,16 +73,21 @@ pub fn check_setup(app: &App, token: &str) -> Result<(), Error> {
 /// # Errors
 /// 404 when there is a user already.
 pub async fn set_up(app: &App, hashing: &Hashing, caller: &Caller, input: UserInput) -> Result<User, Error> {
-    let password = input.password().cloned();
-    let fields = UserFields { role: Role::Admin, ..input.onto(None)? };
-    let password_hash = match password {
-        Some(password) => Some(hashing.hash(password.expose().to_owned()).await?),
-        None => return Err(Error::field("password", "required", "is required")),
-    };
-    let new = NewUser { fields, password_hash };
+    let new = hashing.prepare(input).await?;
+    let new = NewUser { fields: UserFields { role: Role::Admin, ..new.fields }, ..new };
     let made = app.write(caller, move |tx| users::service::create_first_admin(tx, &new)).await;
     if matches!(made, Ok(_) | Err(Error::NotFound(_))) {
         app.set_setup_token(None);
     }
     made
+}
+
+/// Makes somebody a user who asks for it, with the role `user`.
+///
+/// # Errors
+/// 403 for what one may not set, 409 for what is taken, 422, 503.
+pub async fn register(app: &App, hashing: &Hashing, caller: &Caller, input: UserInput) -> Result<User, Error> {
+    may_set(caller, &input, None)?;
+    let new = hashing.prepare(input).await?;
+    app.write(caller, move |tx| users::service::create(tx, &new)).await
 }

@@ -1,21 +1,108 @@
-//! The JSON door of users.
+//! The JSON door of users, in the order of the routes.
 
-use actix_web::web::Data;
-use actix_web::{HttpResponse, Responder};
+use actix_web::http::header;
+use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
 
-use super::store;
-use crate::app::App;
+use super::hashing::Hashing;
+use super::list;
+use super::model::{User, UserInput, may_set};
+use super::service;
+use crate::app::{App, KeyUse};
 use crate::error::Error;
-use crate::web::caller::Member;
-use crate::web::json;
+use crate::web::caller::{Admin, Member};
+use crate::web::etag;
+use crate::web::json::{self, Object};
+use crate::web::list::Params;
 
 /// `GET /api/v1/users/me`: who the caller is.
 ///
 /// # Errors
 /// 401 when nobody is signed in.
-pub async fn me(caller: Member, app: Data<App>) -> Result<impl Responder + use<>, Error> {
+pub async fn me(caller: Member, app: Data<App>) -> Result<HttpResponse, Error> {
     let id = caller.id();
-    let user = app.look_up(move |conn| Ok(store::find(conn, id)?)).await?;
-    let user = user.ok_or_else(|| Error::missing("User", id))?;
-    Ok::<HttpResponse, Error>(json::one("User retrieved successfully", &user.shown()))
+    let user = app.look_up(move |conn| service::get(conn, &caller, id)).await?;
+    Ok(shown("User retrieved successfully", &user))
+}
+
+/// `PATCH /api/v1/users/me`: changes oneself.
+///
+/// # Errors
+/// 400, 401, 403, 409, 412, 415, 422, 428.
+pub async fn patch_me(req: HttpRequest, caller: Member, app: Data<App>, body: Object) -> Result<HttpResponse, Error> {
+    change(&req, &caller, &app, caller.id(), &body).await
+}
+
+/// `GET /api/v1/users`: all of them, for admins.
+///
+/// # Errors
+/// 400, 401, 403, 422.
+pub async fn list(req: HttpRequest, _: Admin, app: Data<App>) -> Result<HttpResponse, Error> {
+    let params = Params::parse(req.query_string())?;
+    let query = list::Query::parse(&params, req.path(), app.key(KeyUse::Cursors))?;
+    let listing = app.read(move |conn| list::find(conn, &query)).await?;
+    json::many("Users retrieved successfully", &listing)
+}
+
+/// `POST /api/v1/users`: makes a user, for admins.
+///
+/// # Errors
+/// 400, 401, 403, 409, 415, 422, 503.
+pub async fn create(
+    caller: Admin,
+    app: Data<App>,
+    hashing: Data<Hashing>,
+    body: Object,
+) -> Result<HttpResponse, Error> {
+    let input = UserInput::read(&body.0);
+    may_set(&caller, &input, None)?;
+    let new = hashing.prepare(input).await?;
+    let user = app.write(&caller, move |tx| service::create(tx, &new)).await?;
+    Ok(json::created("User created successfully", &user, format!("/api/v1/users/{}", user.id), user.version))
+}
+
+/// `GET /api/v1/users/{id}`: oneself, or for admins anybody.
+///
+/// # Errors
+/// 401, 404.
+pub async fn get(caller: Member, app: Data<App>, id: Path<i64>) -> Result<HttpResponse, Error> {
+    let id = id.into_inner();
+    let user = app.look_up(move |conn| service::get(conn, &caller, id)).await?;
+    Ok(shown("User retrieved successfully", &user))
+}
+
+/// `PATCH /api/v1/users/{id}`: oneself, or for admins anybody.
+///
+/// # Errors
+/// 400, 401, 403, 404, 409, 412, 415, 422, 428.
+pub async fn patch(
+    req: HttpRequest,
+    caller: Member,
+    app: Data<App>,
+    id: Path<i64>,
+    body: Object,
+) -> Result<HttpResponse, Error> {
+    change(&req, &caller, &app, id.into_inner(), &body).await
+}
+
+async fn change(req: &HttpRequest, caller: &Member, app: &App, id: i64, body: &Object) -> Result<HttpResponse, Error> {
+    let expected = etag::expected(req, app)?;
+    let input = UserInput::read(&body.0);
+    let user = app.write(caller, move |tx| service::update(tx, id, input, &expected)).await?;
+    Ok(shown("User updated successfully", &user))
+}
+
+/// `DELETE /api/v1/users/{id}`, for admins.
+///
+/// # Errors
+/// 401, 403, 404, 409, 412, 428.
+pub async fn delete(req: HttpRequest, caller: Admin, app: Data<App>, id: Path<i64>) -> Result<HttpResponse, Error> {
+    let expected = etag::expected(&req, &app)?;
+    let id = id.into_inner();
+    app.write(&caller, move |tx| service::delete(tx, id, &expected)).await?;
+    Ok(HttpResponse::NoContent().insert_header((header::CACHE_CONTROL, "no-store")).finish())
+}
+
+fn shown(message: &str, user: &User) -> HttpResponse {
+    json::versioned(message, user, user.version)
 }

@@ -14,8 +14,9 @@ use crate::time::Timestamp;
 
 pub use input::{UserInput, may_set};
 
-/// A user as the database has it.
-#[derive(Debug, Clone, Queryable)]
+/// A user as the database has it; what is written out is what clients and the audit log see: everything but
+/// what proves who they are.
+#[derive(Debug, Clone, Queryable, Serialize)]
 pub struct User {
     /// Its id.
     pub id: i64,
@@ -24,6 +25,7 @@ pub struct User {
     /// As it was chosen.
     pub username: String,
     /// Lower-cased, for uniqueness.
+    #[serde(skip)]
     pub username_key: String,
     /// At most 100 characters.
     pub full_name: Option<String>,
@@ -36,10 +38,13 @@ pub struct User {
     /// Whether they may come in.
     pub is_active: bool,
     /// bcrypt; absent until they chose one.
+    #[serde(skip)]
     pub password_hash: Option<String>,
     /// Grows when password, role or `is_active` change: older tokens and sessions are worth nothing.
+    #[serde(skip)]
     pub credentials_version: i64,
     /// Grows with each write.
+    #[serde(skip)]
     pub version: i64,
     /// When they were made.
     pub created_at: Timestamp,
@@ -54,45 +59,9 @@ impl User {
     pub fn role(&self) -> Role {
         Role::from_str(&self.role).unwrap_or(Role::Guest)
     }
-
-    /// What clients and the audit log see: everything but what proves who they are.
-    pub fn shown(&self) -> ShownUser<'_> {
-        ShownUser {
-            id: self.id,
-            email: &self.email,
-            username: &self.username,
-            full_name: self.full_name.as_deref(),
-            age: self.age,
-            website: self.website.as_deref(),
-            role: &self.role,
-            is_active: self.is_active,
-            created_at: self.created_at,
-            updated_at: self.updated_at,
-            last_login_at: self.last_login_at,
-            version: self.version,
-        }
-    }
 }
 
-/// A user as they are shown.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub struct ShownUser<'u> {
-    id: i64,
-    email: &'u str,
-    username: &'u str,
-    full_name: Option<&'u str>,
-    age: Option<i32>,
-    website: Option<&'u str>,
-    role: &'u str,
-    is_active: bool,
-    created_at: Timestamp,
-    updated_at: Timestamp,
-    last_login_at: Option<Timestamp>,
-    #[serde(skip)]
-    version: i64,
-}
-
-impl Recorded for ShownUser<'_> {
+impl Recorded for User {
     const ENTITY: Entity = Entity::User;
     fn id(&self) -> i64 {
         self.id

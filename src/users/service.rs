@@ -13,7 +13,7 @@ use crate::error::Error;
 /// 409 for an e-mail address or a name that is taken.
 pub fn create(tx: &mut Tx<'_>, new: &NewUser) -> Result<User, Error> {
     let user = store::insert(tx.conn, new, tx.now).map_err(taken)?;
-    tx.created(&user.shown())?;
+    tx.created(&user)?;
     tx.summarise(format!("Created user {}", user.username));
     Ok(user)
 }
@@ -59,7 +59,7 @@ pub fn delete(tx: &mut Tx<'_>, id: i64, expected: &Expected) -> Result<(), Error
     expected.check(before.version)?;
     keep_an_admin(tx, id, false)?;
     store::delete(tx.conn, id)?;
-    tx.deleted(&before.shown())?;
+    tx.deleted(&before)?;
     tx.count(store::TOTAL.to_owned(), -1);
     Ok(())
 }
@@ -128,7 +128,7 @@ fn save(tx: &mut Tx<'_>, before: &User, after: &User) -> Result<(), Error> {
     if store::update(tx.conn, after).map_err(taken)? == 0 {
         return Err(Error::Internal(format!("user {} changed under their lock", before.id)));
     }
-    tx.updated(&before.shown(), &after.shown())
+    tx.updated(before, after)
 }
 
 fn taken(error: diesel::result::Error) -> Error {

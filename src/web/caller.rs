@@ -86,11 +86,7 @@ impl FromRequest for Admin {
     type Future = Ready<Result<Self, Error>>;
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(member(req).and_then(|Member(caller, _)| {
-            if caller.is_admin() {
-                Ok(Self(caller))
-            } else {
-                Err(caller.refusal("use this page: it needs the role admin"))
-            }
+            if caller.is_admin() { Ok(Self(caller)) } else { Err(caller.refusal("do this: it needs the role admin")) }
         }))
     }
 }

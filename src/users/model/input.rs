@@ -77,9 +77,9 @@ impl UserInput {
             }
             i32::try_from(age).ok().filter(|_| fits)
         });
-        let role = input.text("role", false, &mut errors).try_map(|role| {
-            role.parse().map_err(|message: String| errors.add("role", "format", message)).ok()
-        });
+        let role = input
+            .text("role", false, &mut errors)
+            .try_map(|role| role.parse().map_err(|message: String| errors.add("role", "format", message)).ok());
         let is_active = input.boolean("is_active", &mut errors);
         let password = input.verbatim("password", &mut errors);
         let password = password.try_map(|text| Password::parse(&text, "password", &mut errors));

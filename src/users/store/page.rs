@@ -3,8 +3,8 @@
 use diesel::dsl::IntoBoxed;
 use diesel::prelude::*;
 
-use crate::db::schema::users;
 use crate::db::portable::contains as pattern;
+use crate::db::schema::users;
 use crate::db::{Conn, MultiBackend};
 use crate::users::model::User;
 

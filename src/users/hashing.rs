@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
+use super::model::{NewUser, UserInput};
+use super::password;
 use crate::error::Error;
-use crate::users::password;
 
 /// How many may wait for their turn; one more is told 503.
 const QUEUE: usize = 64;
@@ -34,6 +35,21 @@ impl Hashing {
             admitted: Arc::new(Semaphore::new(QUEUE)),
             decoy: decoy(cost).into(),
         })
+    }
+
+    /// A user that can be made of what was typed; nothing is hashed before everything else is right.
+    ///
+    /// # Errors
+    /// 422 with every mistake, a missing password among them; 503 when too many wait.
+    pub async fn prepare(&self, mut input: UserInput) -> Result<NewUser, Error> {
+        input.require_password();
+        let password = input.password().cloned();
+        let fields = input.onto(None)?;
+        let password_hash = match password {
+            Some(password) => Some(self.hash(password.expose().to_owned()).await?),
+            None => None,
+        };
+        Ok(NewUser { fields, password_hash })
     }
 
     /// Hashes a password at today's cost.
