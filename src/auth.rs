@@ -5,6 +5,7 @@ pub mod api;
 pub mod identify;
 pub mod model;
 pub mod pages;
+pub mod refresh;
 pub mod service;
 pub mod sessions;
 pub mod store;

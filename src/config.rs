@@ -77,6 +77,8 @@ pub struct Config {
     pub secret_key: Option<Secret>,
     /// `ACCESS_TOKEN_EXPIRE_MINUTES`
     pub access_token_minutes: u32,
+    /// `REFRESH_TOKEN_EXPIRE_DAYS`
+    pub refresh_token_days: u32,
     /// `SESSION_IDLE_MINUTES`
     pub session_idle_minutes: u32,
     /// `SESSION_MAX_HOURS`
@@ -166,6 +168,7 @@ impl Config {
             _ => Ok(Some(Secret(text.as_bytes().to_vec()))),
         });
         let access_token_minutes = r.number("ACCESS_TOKEN_EXPIRE_MINUTES", 1, 1440);
+        let refresh_token_days = r.number("REFRESH_TOKEN_EXPIRE_DAYS", 1, 365);
         let session_idle_minutes = r.number("SESSION_IDLE_MINUTES", 1, 1440);
         let session_max_hours = r.number("SESSION_MAX_HOURS", 1, 720);
         let bcrypt_cost = r.number("BCRYPT_COST", 4, 15);
@@ -198,6 +201,7 @@ impl Config {
                 data_dir: data_dir?,
                 secret_key: secret_key?,
                 access_token_minutes: access_token_minutes?,
+                refresh_token_days: refresh_token_days?,
                 session_idle_minutes: session_idle_minutes?,
                 session_max_hours: session_max_hours?,
                 bcrypt_cost: bcrypt_cost?,

@@ -111,6 +111,8 @@ routes!(AUTH, register_auth, "/api/v1/auth", {
     "/register" => { POST auth::api::register }
     "/login" => { POST auth::api::login }
     "/token" => { POST auth::api::login }
+    "/refresh" => { POST auth::api::refresh }
+    "/logout" => { POST auth::api::logout }
 });
 
 routes!(ROOT, register_root, "", {

@@ -1,17 +1,19 @@
 //! The JSON door of signing in.
 
+use actix_web::http::header;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
 use super::model::SignIn;
+use super::refresh;
 use super::service;
 use super::token::Tokens;
 use crate::app::App;
 use crate::error::Error;
-use crate::fields::{Input, Raw, Source};
+use crate::fields::{FieldErrors, Input, Raw, Source};
 use crate::users::hashing::Hashing;
-use crate::users::model::UserInput;
+use crate::users::model::{User, UserInput};
 use crate::web::caller::Anyone;
 use crate::web::json;
 use crate::web::list::Params;
@@ -22,6 +24,7 @@ struct Token {
     access_token: String,
     token_type: &'static str,
     expires_in: i64,
+    refresh_token: String,
 }
 
 /// `POST /api/v1/auth/register`: makes oneself a user, with the role `user`.
@@ -52,13 +55,59 @@ pub async fn login(
     payload: Payload,
 ) -> Result<HttpResponse, Error> {
     let input = read(&req, payload).await?;
-    let user = service::sign_in(&app, &hashing, &caller, SignIn::read(&input)?).await?;
-    let token = Token { access_token: tokens.issue(&user)?, token_type: "bearer", expires_in: tokens.seconds() };
-    let mut response = json::answer(HttpResponse::Ok(), &token);
-    response
-        .headers_mut()
-        .insert(actix_web::http::header::CACHE_CONTROL, actix_web::http::header::HeaderValue::from_static("no-store"));
-    Ok(response)
+    let signed_in = service::sign_in(&app, &hashing, SignIn::read(&input)?).await?;
+    let user = signed_in.user.clone();
+    let inside = app.clone();
+    let refresh_token = app
+        .write(&caller, move |tx| {
+            service::note(tx, &signed_in)?;
+            refresh::begin(tx, &inside, &signed_in.user)
+        })
+        .await?;
+    token(&tokens, &user, refresh_token)
+}
+
+/// `POST /api/v1/auth/refresh`: `refresh_token`, as a form or JSON; good for one use.
+///
+/// # Errors
+/// 400, 401, 415, 422.
+pub async fn refresh(
+    req: HttpRequest,
+    caller: Anyone,
+    app: Data<App>,
+    tokens: Data<Tokens>,
+    payload: Payload,
+) -> Result<HttpResponse, Error> {
+    let sent = refresh_token(&read(&req, payload).await?)?;
+    let (user, next) = refresh::rotate(&app, &caller, sent).await?;
+    token(&tokens, &user, next)
+}
+
+/// `POST /api/v1/auth/logout`: ends the family of `refresh_token`.
+///
+/// # Errors
+/// 400, 415, 422.
+pub async fn logout(req: HttpRequest, caller: Anyone, app: Data<App>, payload: Payload) -> Result<HttpResponse, Error> {
+    let sent = refresh_token(&read(&req, payload).await?)?;
+    refresh::end(&app, &caller, sent).await?;
+    Ok(HttpResponse::NoContent().insert_header((header::CACHE_CONTROL, "no-store")).finish())
+}
+
+fn refresh_token(input: &Input) -> Result<String, Error> {
+    let mut errors = FieldErrors::default();
+    let token = input.verbatim("refresh_token", &mut errors).value().filter(|token| !token.is_empty());
+    if token.is_none() {
+        errors.add("refresh_token", "required", "is required");
+    }
+    errors.into_result(|| token)
+}
+
+fn token(tokens: &Tokens, user: &User, refresh_token: String) -> Result<HttpResponse, Error> {
+    let token =
+        Token { access_token: tokens.issue(user)?, token_type: "bearer", expires_in: tokens.seconds(), refresh_token };
+    let mut response = HttpResponse::Ok();
+    response.insert_header((header::CACHE_CONTROL, "no-store"));
+    Ok(json::answer(response, &token))
 }
 
 async fn read(req: &HttpRequest, payload: Payload) -> Result<Input, Error> {

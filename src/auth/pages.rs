@@ -72,8 +72,10 @@ pub async fn login(
     let username = form.verbatim("username").to_owned();
     let next = page::own_path(form.verbatim("next"), "");
     let with = SignIn { login: username.clone(), password: form.verbatim("password").to_owned() };
-    match service::sign_in(&app, &hashing, &caller, with).await {
-        Ok(user) => {
+    match service::sign_in(&app, &hashing, with).await {
+        Ok(signed_in) => {
+            let user = signed_in.user.clone();
+            app.write(&caller, move |tx| service::note(tx, &signed_in)).await?;
             begin(&session, &user)?;
             Ok(page::see_other(if next.is_empty() { home_of(user.role() == Role::Admin) } else { &next }))
         }

@@ -7,6 +7,7 @@ use subtle::ConstantTimeEq as _;
 use super::model::SignIn;
 use crate::app::App;
 use crate::caller::{Caller, Role};
+use crate::changes::Tx;
 use crate::db::Conn;
 use crate::error::Error;
 use crate::users;
@@ -18,7 +19,7 @@ use crate::users::model::{NewUser, User, UserFields, UserInput, may_set};
 ///
 /// # Errors
 /// 401 for a wrong name or password, 400 for the right ones of a user that is not active, 503.
-pub async fn sign_in(app: &App, hashing: &Hashing, caller: &Caller, with: SignIn) -> Result<User, Error> {
+pub async fn sign_in(app: &App, hashing: &Hashing, with: SignIn) -> Result<SignedIn, Error> {
     let login = with.login;
     let user = app.look_up(move |conn| Ok(users::store::find_by_login(conn, &login)?)).await?;
     let hash = user.as_ref().and_then(|u| u.password_hash.clone());
@@ -34,9 +35,23 @@ pub async fn sign_in(app: &App, hashing: &Hashing, caller: &Caller, with: SignIn
     if !user.is_active {
         return Err(Error::Malformed("This account is not active. Ask an admin to activate it.".to_owned()));
     }
-    let id = user.id;
-    app.write(caller, move |tx| Ok(users::store::signed_in(tx.conn, id, tx.now, renewed.as_deref())?)).await?;
-    Ok(user)
+    Ok(SignedIn { user, renewed_hash: renewed })
+}
+
+/// Somebody whose password was right.
+pub struct SignedIn {
+    /// Who it is.
+    pub user: User,
+    /// The password's new hash, when the kept one was cheaper than today's.
+    pub renewed_hash: Option<String>,
+}
+
+/// Notes a sign-in, in the transaction that begins whatever was signed in for.
+///
+/// # Errors
+/// Only the database's.
+pub fn note(tx: &mut Tx<'_>, signed_in: &SignedIn) -> Result<(), Error> {
+    Ok(users::store::signed_in(tx.conn, signed_in.user.id, tx.now, signed_in.renewed_hash.as_deref())?)
 }
 
 /// Opens the set-up page, if there is no user yet: the token for its link.

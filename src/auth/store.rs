@@ -1,4 +1,6 @@
-//! All SQL of browser sessions.
+//! All SQL of browser sessions; that of refresh tokens is in `store/refresh.rs`.
+
+pub mod refresh;
 
 use diesel::prelude::*;
 

@@ -49,6 +49,7 @@ pub const SETTINGS: &[Setting] = &[
         "Signs tokens and cursors; made and kept in DATA_DIR when absent",
     ),
     setting("ACCESS_TOKEN_EXPIRE_MINUTES", "30", "1 to 1440", "How long an access token is good"),
+    setting("REFRESH_TOKEN_EXPIRE_DAYS", "30", "1 to 365", "How long a refresh token is good"),
     setting("SESSION_IDLE_MINUTES", "30", "1 to 1440", "After how long without use a browser session ends"),
     setting("SESSION_MAX_HOURS", "12", "1 to 720", "After how long a browser session ends in any case"),
     setting("BCRYPT_COST", "12", "4 to 15", "The work for hashing a password; each step doubles it"),

@@ -96,6 +96,20 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    refresh_tokens (id) {
+        id -> BigInt,
+        family -> Text,
+        user_id -> BigInt,
+        token_hash -> Text,
+        credentials_version -> BigInt,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+        used_at -> Nullable<BigInt>,
+        revoked_at -> Nullable<BigInt>,
+    }
+}
+
 diesel::joinable!(items -> categories (category_id));
 diesel::joinable!(items -> users (owner_id));
 diesel::joinable!(changes -> changesets (changeset_id));
