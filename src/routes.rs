@@ -105,6 +105,7 @@ routes!(USERS, register_users, "/api/v1/users", {
     "/me" => { GET users::api::me, PATCH users::api::patch_me }
     "/profile" => { GET users::api::me, PATCH users::api::patch_me }
     "/{id}" => { GET users::api::get, PATCH users::api::patch, DELETE users::api::delete }
+    "/{id}/items" => { GET users::api::items }
 });
 
 routes!(AUTH, register_auth, "/api/v1/auth", {

@@ -67,6 +67,11 @@ pub fn find_by_name(conn: &mut Conn, name: &str) -> QueryResult<Option<Category>
         .optional()
 }
 
+/// The categories of these ids that exist.
+pub fn find_all(conn: &mut Conn, ids: &[i64]) -> QueryResult<Vec<Category>> {
+    categories::table.filter(categories::id.eq_any(ids)).select(categories::all_columns).load(conn)
+}
+
 /// All categories by name: for choosing one.
 pub fn all(conn: &mut Conn) -> QueryResult<Vec<Category>> {
     categories::table.order((categories::name_key, categories::id)).select(categories::all_columns).load(conn)

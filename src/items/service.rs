@@ -141,6 +141,28 @@ fn remove(tx: &mut Tx<'_>, item: &Item) -> Result<(), Error> {
     Ok(())
 }
 
+/// Gives all items of one owner to another: before the first is deleted.
+///
+/// # Errors
+/// Only the database's.
+pub fn reassign(tx: &mut Tx<'_>, from: i64, to: i64) -> Result<usize, Error> {
+    let mut moved = 0;
+    loop {
+        let items = batch::owned_to_change(tx.conn, from, 1_000)?;
+        if items.is_empty() {
+            return Ok(moved);
+        }
+        moved += items.len();
+        for before in items {
+            let after = Item { owner_id: to, version: before.version + 1, updated_at: tx.now, ..before.clone() };
+            store::update(tx.conn, &after)?;
+            tx.updated(&before, &after)?;
+            count(tx, &before, -1);
+            count(tx, &after, 1);
+        }
+    }
+}
+
 /// What can be done to many items at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bulk {

@@ -9,7 +9,7 @@ use diesel::prelude::*;
 
 use super::model::{Item, ItemFields};
 use crate::db::Conn;
-use crate::db::schema::items;
+use crate::db::schema::{items, users};
 use crate::time::Timestamp;
 
 /// The counter of all items.
@@ -93,6 +93,7 @@ pub fn update(conn: &mut Conn, item: &Item) -> QueryResult<usize> {
             items::tax_rate.eq(item.tax_rate),
             items::is_active.eq(item.is_active),
             items::category_id.eq(item.category_id),
+            items::owner_id.eq(item.owner_id),
             items::version.eq(item.version),
             items::updated_at.eq(item.updated_at.0),
         ))
@@ -107,4 +108,14 @@ pub fn delete(conn: &mut Conn, id: i64) -> QueryResult<usize> {
 /// The counter of somebody's inactive items.
 pub fn hidden_of(owner_id: i64) -> String {
     format!("items:hidden:owner:{owner_id}")
+}
+
+/// How many items somebody owns.
+pub fn count_of(conn: &mut Conn, owner_id: i64) -> QueryResult<i64> {
+    items::table.filter(items::owner_id.eq(owner_id)).count().get_result(conn)
+}
+
+/// The name of a user: an owner's.
+pub fn owner_name(conn: &mut Conn, owner_id: i64) -> QueryResult<Option<String>> {
+    users::table.find(owner_id).select(users::username).get_result(conn).optional()
 }

@@ -3,13 +3,20 @@
 use actix_web::http::header;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
+use serde::Serialize;
 
 use super::hashing::Hashing;
 use super::list;
 use super::model::{User, UserInput, may_set};
 use super::service;
 use crate::app::{App, KeyUse};
+use crate::categories;
+use crate::categories::model::Category;
 use crate::error::Error;
+use crate::fields::FieldErrors;
+use crate::items;
+use crate::items::model::Item;
+use crate::items::store::page::{By, Column};
 use crate::web::caller::{Admin, Member};
 use crate::web::etag;
 use crate::web::json::{self, Object};
@@ -92,15 +99,53 @@ async fn change(req: &HttpRequest, caller: &Member, app: &App, id: i64, body: &O
     Ok(shown("User updated successfully", &user))
 }
 
-/// `DELETE /api/v1/users/{id}`, for admins.
+/// `DELETE /api/v1/users/{id}`, for admins; `?reassign_to=ID` gives what they own to another user.
 ///
 /// # Errors
-/// 401, 403, 404, 409, 412, 428.
+/// 400, 401, 403, 404, 409, 412, 422, 428.
 pub async fn delete(req: HttpRequest, caller: Admin, app: Data<App>, id: Path<i64>) -> Result<HttpResponse, Error> {
     let expected = etag::expected(&req, &app)?;
+    let params = Params::parse(req.query_string())?;
+    let mut errors = FieldErrors::default();
+    let reassign_to = params.integer("reassign_to", &mut errors);
+    if !errors.is_empty() {
+        return Err(Error::Invalid(errors));
+    }
     let id = id.into_inner();
-    app.write(&caller, move |tx| service::delete(tx, id, &expected)).await?;
+    app.write(&caller, move |tx| service::delete(tx, id, &expected, reassign_to)).await?;
     Ok(HttpResponse::NoContent().insert_header((header::CACHE_CONTROL, "no-store")).finish())
+}
+
+/// An item with its category beside the category's id.
+#[derive(Serialize)]
+struct Categorised<'i> {
+    #[serde(flatten)]
+    item: &'i Item,
+    category: Option<&'i Category>,
+}
+
+/// `GET /api/v1/users/{id}/items`: what a user owns, each item with its category; three statements however
+/// many there are.
+///
+/// # Errors
+/// 400, 401, 404, 422.
+pub async fn items(req: HttpRequest, caller: Member, app: Data<App>, id: Path<i64>) -> Result<HttpResponse, Error> {
+    let id = id.into_inner();
+    let params = Params::parse(req.query_string())?;
+    let by_id = By { column: Column::Id, descending: false };
+    let mut query = items::list::Query::parse(&params, req.path(), &caller, app.key(KeyUse::Cursors), by_id)?;
+    query.filter.owner_id = Some(id);
+    let (listing, categories) = app
+        .read(move |conn| {
+            service::get(conn, &caller, id)?;
+            let listing = items::list::find(conn, &query)?;
+            let ids: Vec<i64> = listing.rows.iter().map(|item| item.category_id).collect();
+            Ok((listing, categories::store::find_all(conn, &ids)?))
+        })
+        .await?;
+    let listing = listing
+        .map(|item| Categorised { category: categories.iter().find(|category| category.id == item.category_id), item });
+    json::many("Items retrieved successfully", &listing)
 }
 
 fn shown(message: &str, user: &User) -> HttpResponse {

@@ -6,6 +6,7 @@ use crate::caller::{Caller, Role};
 use crate::changes::{Expected, Tx};
 use crate::db::{Conn, unique};
 use crate::error::Error;
+use crate::items;
 
 /// Adds a user. Whether the caller may is for the door to say: the command line and the first run may.
 ///
@@ -47,20 +48,36 @@ pub fn update(tx: &mut Tx<'_>, id: i64, input: UserInput, expected: &Expected) -
     Ok(after)
 }
 
-/// Removes a user who owns nothing.
+/// Removes a user. What they own goes to another user, or keeps them from being removed.
 ///
 /// # Errors
-/// 403, 404, 409 for the last active admin, 412.
-pub fn delete(tx: &mut Tx<'_>, id: i64, expected: &Expected) -> Result<(), Error> {
+/// 403, 404, 409 for who owns items or is the last active admin, 412, 422 for nobody to give them to.
+pub fn delete(tx: &mut Tx<'_>, id: i64, expected: &Expected, reassign_to: Option<i64>) -> Result<(), Error> {
     if !tx.caller.is_admin() {
         return Err(tx.caller.refusal("delete users"));
     }
     let before = store::find_to_change(tx.conn, id)?.ok_or_else(|| Error::missing("User", id))?;
     expected.check(before.version)?;
     keep_an_admin(tx, id, false)?;
+    match reassign_to {
+        Some(to) => {
+            if to == id || store::find_to_change(tx.conn, to)?.is_none() {
+                return Err(Error::field("reassign_to", "unknown", "must be the id of another user"));
+            }
+            items::service::reassign(tx, id, to)?;
+        }
+        None => {
+            let owned = items::store::count_of(tx.conn, id)?;
+            if owned > 0 {
+                let detail =
+                    format!("{} still owns {owned} items. Give them to somebody with reassign_to.", before.username);
+                return Err(Error::Conflict { detail, field: None });
+            }
+        }
+    }
     store::delete(tx.conn, id)?;
     tx.deleted(&before)?;
-    tx.count(store::TOTAL.to_owned(), -1);
+    tx.summarise(format!("Deleted user {}", before.username));
     Ok(())
 }
 

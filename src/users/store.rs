@@ -10,9 +10,6 @@ use crate::db::Conn;
 use crate::db::schema::users;
 use crate::time::Timestamp;
 
-/// The counter of all users.
-pub const TOTAL: &str = "users";
-
 /// What identifying a caller needs of a user.
 #[derive(Debug, Clone, Queryable)]
 pub struct Credentials {

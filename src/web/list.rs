@@ -220,6 +220,17 @@ pub struct Listing<T> {
 }
 
 impl<T> Listing<T> {
+    /// The same part of a list, each row shown in another way.
+    pub fn map<'l, U>(&'l self, show: impl FnMut(&'l T) -> U) -> Listing<U> {
+        Listing {
+            rows: self.rows.iter().map(show).collect(),
+            total: self.total,
+            has_more: self.has_more,
+            next_cursor: self.next_cursor.clone(),
+            window: self.window.clone(),
+        }
+    }
+
     /// A listing of rows that were asked for with one more than the window has, which tells that there are
     /// more.
     pub fn cut(mut rows: Vec<T>, total: Option<i64>, window: Window, cursor_after: impl FnOnce(&T) -> String) -> Self {

@@ -9,9 +9,8 @@ use crate::app::App;
 use crate::categories;
 use crate::changes::Expected;
 use crate::error::Error;
-use crate::items::service;
+use crate::items::{service, store};
 use crate::time::Timestamp;
-use crate::users;
 use crate::web::caller::Admin;
 use crate::web::form::Form;
 use crate::web::page::{self, Frame};
@@ -27,7 +26,7 @@ pub async fn show(req: HttpRequest, admin: Admin, app: Data<App>, id: Path<i64>)
         .look_up(move |conn| {
             let item = service::get(conn, &admin, id)?;
             let category = categories::store::find(conn, item.category_id)?;
-            let owner = users::store::credentials(conn, item.owner_id)?;
+            let owner = store::owner_name(conn, item.owner_id)?;
             Ok((item, category, owner))
         })
         .await?;
@@ -42,7 +41,7 @@ pub async fn show(req: HttpRequest, admin: Admin, app: Data<App>, id: Path<i64>)
         category: category.map_or_else(String::new, |c| c.name),
         category_id: item.category_id,
         is_active: item.is_active,
-        owner: owner.map_or_else(String::new, |o| o.username),
+        owner: owner.unwrap_or_default(),
         version: item.version,
         created: When::ago(item.created_at, now),
         updated: When::ago(item.updated_at, now),

@@ -63,3 +63,13 @@ pub fn find_to_change(conn: &mut Conn, ids: &[i64]) -> QueryResult<Vec<Item>> {
 pub fn find_all(conn: &mut Conn, ids: &[i64]) -> QueryResult<Vec<Item>> {
     items::table.filter(items::id.eq_any(ids)).order(items::id).select(items::all_columns).load(conn)
 }
+
+/// Some of the items that somebody owns, for changing them: locked on PostgreSQL.
+pub fn owned_to_change(conn: &mut Conn, owner_id: i64, limit: i64) -> QueryResult<Vec<Item>> {
+    let query =
+        items::table.filter(items::owner_id.eq(owner_id)).order(items::id).limit(limit).select(items::all_columns);
+    match conn {
+        Conn::Sqlite(conn) => query.load(conn),
+        Conn::Postgres(conn) => query.for_update().load(conn),
+    }
+}
