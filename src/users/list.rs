@@ -47,8 +47,10 @@ impl Query {
         let filter = Filter {
             contains: part("q"),
             username: part("username"),
-            // Beyond what fits, nobody is.
-            min_age: params.integer("min_age", &mut errors).map(|age| i32::try_from(age).unwrap_or(i32::MAX)),
+            // A bound beyond what fits leaves nobody, one below it whoever has an age.
+            min_age: params
+                .integer("min_age", &mut errors)
+                .map(|age| i32::try_from(age.clamp(i32::MIN.into(), i32::MAX.into())).unwrap_or(i32::MAX)),
             role,
             is_active: params.boolean("is_active", &mut errors),
         };

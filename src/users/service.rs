@@ -38,11 +38,16 @@ fn visible(found: Option<User>, caller: &Caller, id: i64) -> Result<User, Error>
 /// # Errors
 /// 403, 404, 409 for what is taken or for the last active admin, 412, 422.
 pub fn update(tx: &mut Tx<'_>, id: i64, input: UserInput, expected: &Expected) -> Result<User, Error> {
+    if input.says_access() {
+        // The admins first and in one order: two who change each other would wait for each other.
+        store::lock_active_admins(tx.conn)?;
+    }
     let before = visible(store::find_to_change(tx.conn, id)?, tx.caller, id)?;
     expected.check(before.version)?;
     may_set(tx.caller, &input, Some(&before))?;
     let fields = input.onto(Some(&before))?;
-    keep_an_admin(tx, id, fields.role == Role::Admin && fields.is_active)?;
+    let was_admin = before.role() == Role::Admin && before.is_active;
+    keep_an_admin(tx, id, !was_admin || fields.role == Role::Admin && fields.is_active)?;
     let after = fields.onto(&before, tx.now);
     save(tx, &before, &after)?;
     Ok(after)
@@ -56,6 +61,8 @@ pub fn delete(tx: &mut Tx<'_>, id: i64, expected: &Expected, reassign_to: Option
     if !tx.caller.is_admin() {
         return Err(tx.caller.refusal("delete users"));
     }
+    // As in an update: the admins first and in one order.
+    store::lock_active_admins(tx.conn)?;
     let before = store::find_to_change(tx.conn, id)?.ok_or_else(|| Error::missing("User", id))?;
     expected.check(before.version)?;
     keep_an_admin(tx, id, false)?;

@@ -31,7 +31,8 @@ fn login_answers_as_oauth2_does(server: &Server) {
     {
       "access_token": "[access_token]",
       "token_type": "bearer",
-      "expires_in": 1800
+      "expires_in": 1800,
+      "refresh_token": "[refresh_token]"
     }
     "#);
     }

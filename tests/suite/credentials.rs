@@ -4,8 +4,9 @@ use crate::support::{
     Kind, Place, Server, Visitor, Who,
     data::{self, new_category, new_item},
     on_both,
+    server::PASSWORD,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// How a route answers: anonymous, guest, somebody else than the owner, the owner, admin, and with a bad credential.
@@ -40,8 +41,20 @@ const API: &[Expected] = &[
     row("DELETE /api/v1/categories/{id}", [401, 403, 403, 403, 204, 401]),
     row("POST /api/v1/auth/login", [200, 200, 200, 200, 200, 401]),
     row("POST /api/v1/auth/token", [200, 200, 200, 200, 200, 401]),
+    row("POST /api/v1/auth/register", [201, 201, 201, 201, 201, 401]),
+    row("POST /api/v1/auth/refresh", [200, 200, 200, 200, 200, 401]),
+    row("POST /api/v1/auth/logout", [204, 204, 204, 204, 204, 401]),
+    row("GET /api/v1/users", [401, 403, 403, 403, 200, 401]),
+    row("POST /api/v1/users", [401, 403, 403, 403, 201, 401]),
     row("GET /api/v1/users/me", [401, 200, 200, 200, 200, 401]),
+    row("PATCH /api/v1/users/me", [401, 200, 200, 200, 200, 401]),
     row("GET /api/v1/users/profile", [401, 200, 200, 200, 200, 401]),
+    row("PATCH /api/v1/users/profile", [401, 200, 200, 200, 200, 401]),
+    // The owner of a user is that user.
+    row("GET /api/v1/users/{id}", [401, 404, 404, 200, 200, 401]),
+    row("PATCH /api/v1/users/{id}", [401, 404, 404, 200, 200, 401]),
+    row("DELETE /api/v1/users/{id}", [401, 403, 403, 403, 204, 401]),
+    row("GET /api/v1/users/{id}/items", [401, 404, 404, 200, 200, 401]),
 ];
 
 /// Open to all: health, what pages need, the way in. What is sent as a credential does not matter here.
@@ -116,6 +129,41 @@ on_both! {
     open_routes_are_open,
 }
 
+/// The user that a route on users is tried on: the owner, or, since only an admin's call removes, a fresh one.
+fn user_path(server: &Server, method: &str, pattern: &str, round: usize) -> String {
+    let id = match method {
+        "DELETE" => {
+            let body = new_user(round + 1_000_000);
+            let made = server.post("/api/v1/auth/register").json(&body).send().expect(201);
+            made.data()["id"].as_i64().unwrap()
+        }
+        _ => Who::User.id(),
+    };
+    pattern.replace("{id}", &id.to_string())
+}
+
+fn new_user(round: usize) -> Value {
+    json!({"email": format!("new{round}@example.com"), "username": format!("new_{round}"), "password": PASSWORD})
+}
+
+/// A body that is right for a route.
+fn body_for(server: &Server, method: &str, pattern: &str, round: usize, category: i64) -> Option<Value> {
+    let name = format!("New {round}");
+    Some(match (method, pattern) {
+        ("GET" | "DELETE", _) => return None,
+        (_, "/api/v1/auth/login" | "/api/v1/auth/token") => json!({"username": "uma_user", "password": PASSWORD}),
+        (_, "/api/v1/auth/refresh" | "/api/v1/auth/logout") => {
+            let body = json!({"username": "uma_user", "password": PASSWORD});
+            let token = server.post("/api/v1/auth/login").json(&body).send().expect(200).json();
+            json!({"refresh_token": token["refresh_token"]})
+        }
+        (_, "/api/v1/auth/register") | ("POST", "/api/v1/users") => new_user(round),
+        (_, pattern) if pattern.contains("/users") => json!({"full_name": name}),
+        (_, pattern) if pattern.contains("items") => json!({"name": name, "price": 1, "category_id": category}),
+        _ => json!({"name": name}),
+    })
+}
+
 /// A fresh item or category for each call, so that one call does not spoil the next.
 fn fresh_path(server: &Server, path: &str, round: usize) -> (String, i64) {
     let category = new_category(server, &format!("For {path} {round}"));
@@ -138,21 +186,16 @@ fn every_api_route_answers_each_credential_as_the_table_says(server: &Server) {
         ];
         for (who, token, status) in credentials {
             round += 1;
-            let (path, category) = fresh_path(server, pattern, round);
+            let (mut path, category) = fresh_path(server, pattern, round);
+            if pattern.starts_with("/api/v1/users/{id}") {
+                path = user_path(server, method, pattern, round);
+            }
             let mut call = server.call(method, &path);
             if let Some(token) = token {
                 call = call.bearer(&token);
             }
-            if pattern.contains("/auth/") {
-                call = call.json(&json!({"username": "uma_user", "password": crate::support::server::PASSWORD}));
-            } else if matches!(method, "POST" | "PUT" | "PATCH") {
-                let item = pattern.contains("items");
-                let name = format!("New {round}");
-                call = call.json(&if item {
-                    json!({"name": name, "price": 1, "category_id": category})
-                } else {
-                    json!({"name": name})
-                });
+            if let Some(body) = body_for(server, method, pattern, round, category) {
+                call = call.json(&body);
             }
             let answer = call.send();
             if answer.status != status {

@@ -29,6 +29,7 @@ mod items;
 mod lists;
 mod migrations;
 mod readme;
+mod refresh;
 mod search;
 mod setup;
 mod transport;

@@ -4,6 +4,7 @@ use crate::support::{
     Db, Kind, Place, Server, Visitor, Who,
     data::{new_category, new_item, some_diamonds},
     on_both, on_each_database,
+    server::PASSWORD,
 };
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -112,6 +113,39 @@ fn every_write_by_every_door_leaves_its_changes(server: &Server) {
             "api: category deleted",
             Box::new(|| {
                 server.admin().delete("/api/v1/categories/1").send().expect(204);
+            }),
+        ),
+        (
+            "api: user registered",
+            Box::new(|| {
+                let body = json!({"email": "reg@example.com", "username": "registered", "password": PASSWORD});
+                server.post("/api/v1/auth/register").json(&body).send().expect(201);
+            }),
+        ),
+        (
+            "api: user made",
+            Box::new(|| {
+                let body = json!({"email": "made@example.com", "username": "made_one", "password": PASSWORD});
+                server.admin().post("/api/v1/users", &body).send().expect(201);
+            }),
+        ),
+        (
+            "api: oneself edited",
+            Box::new(|| {
+                server.user().patch("/api/v1/users/me", &json!({"age": 30})).send().expect(200);
+            }),
+        ),
+        (
+            "api: user edited",
+            Box::new(|| {
+                server.admin().patch("/api/v1/users/3", &json!({"role": "guest"})).send().expect(200);
+            }),
+        ),
+        (
+            "api: user removed, their items given away",
+            Box::new(|| {
+                server.admin().delete("/api/v1/users/1?reassign_to=3").send().problem(409);
+                server.admin().delete("/api/v1/users/3?reassign_to=1").send().expect(204);
             }),
         ),
         (

@@ -69,11 +69,17 @@ pub fn mark_used(conn: &mut Conn, id: i64, now: Timestamp) -> QueryResult<usize>
     diesel::update(refresh_tokens::table.find(id)).set(refresh_tokens::used_at.eq(now.0)).execute(conn)
 }
 
-/// Ends a family.
-pub fn revoke_family(conn: &mut Conn, family: &str, now: Timestamp) -> QueryResult<usize> {
-    let alive =
-        refresh_tokens::table.filter(refresh_tokens::family.eq(family)).filter(refresh_tokens::revoked_at.is_null());
-    diesel::update(alive).set(refresh_tokens::revoked_at.eq(now.0)).execute(conn)
+/// Ends a family. On PostgreSQL an update that waited for a use does not see the token that the use added, so
+/// it is done until nothing is left to end.
+pub fn revoke_family(conn: &mut Conn, family: &str, now: Timestamp) -> QueryResult<()> {
+    loop {
+        let alive = refresh_tokens::table
+            .filter(refresh_tokens::family.eq(family))
+            .filter(refresh_tokens::revoked_at.is_null());
+        if diesel::update(alive).set(refresh_tokens::revoked_at.eq(now.0)).execute(conn)? == 0 {
+            return Ok(());
+        }
+    }
 }
 
 /// Removes what has ended.

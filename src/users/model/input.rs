@@ -92,6 +92,11 @@ impl UserInput {
         self.password.as_value()
     }
 
+    /// Whether it says who may do what, so that it could take away the last admin.
+    pub fn says_access(&self) -> bool {
+        self.role.as_value().is_some() || self.is_active.as_value().is_some()
+    }
+
     /// Notes that a password is missing, where one is needed.
     pub fn require_password(&mut self) {
         if self.password.as_value().is_none() {
@@ -152,7 +157,9 @@ pub fn may_set(caller: &Caller, input: &UserInput, base: Option<&User>) -> Resul
 }
 
 fn is_web_address(text: &str) -> bool {
-    url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+    // `Url` also takes `http:host` and backslashes, as browsers do.
+    let begins = |scheme: &str| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+    (begins("http://") || begins("https://")) && url::Url::parse(text).is_ok_and(|url| url.has_host())
 }
 
 fn check_username(name: &str, errors: &mut FieldErrors) {

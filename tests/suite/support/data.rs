@@ -134,8 +134,15 @@ pub fn shape(value: &Value) -> String {
         match value {
             Value::Object(members) => {
                 for (name, value) in members {
-                    let moving =
-                        ["created_at", "updated_at", "last_login_at", "request_id", "access_token", "next_cursor"];
+                    let moving = [
+                        "created_at",
+                        "updated_at",
+                        "last_login_at",
+                        "request_id",
+                        "access_token",
+                        "refresh_token",
+                        "next_cursor",
+                    ];
                     if moving.contains(&name.as_str()) && !value.is_null() {
                         *value = json!(format!("[{name}]"));
                     }
