@@ -56,7 +56,7 @@ thread_local! {
 }
 
 /// How long a request waits for a connection before it is told 503.
-const PATIENCE: Duration = Duration::from_millis(900);
+const PATIENCE: Duration = Duration::from_millis(700);
 
 impl Db {
     /// Opens the pools and, on SQLite, starts the writer. The schema must be in place.

@@ -93,12 +93,15 @@ impl Server {
     }
 }
 
-/// Removes sessions that have ended.
+/// Removes sessions and refresh tokens that have ended.
 async fn sweep(app: Arc<App>) {
     loop {
         actix_web::rt::time::sleep(SWEEP).await;
-        let work =
-            |conn: &mut crate::db::Conn| Ok((store::delete_expired(conn, Timestamp::now())?, Effects::default()));
+        let work = |conn: &mut crate::db::Conn| {
+            let now = Timestamp::now();
+            store::delete_expired(conn, now)?;
+            Ok((store::refresh::delete_expired(conn, now)?, Effects::default()))
+        };
         if let Err(error) = app.db.write(Box::new(work)).await {
             log::warn!("ended sessions could not be removed: {error}");
         }

@@ -112,6 +112,8 @@ pub struct Sample {
     pub latencies: Vec<u32>,
     /// The server's CPU time.
     pub cpu: Duration,
+    /// Good answers a second in each turn.
+    pub turns: Vec<f64>,
 }
 
 impl Sample {
@@ -122,6 +124,20 @@ impl Sample {
         self.elapsed += other.elapsed;
         self.latencies.extend(other.latencies);
         self.cpu += other.cpu;
+    }
+
+    /// Takes another turn's in, as a turn.
+    pub fn add_turn(&mut self, turn: Self) {
+        self.turns.push(turn.rate());
+        self.add(turn);
+    }
+
+    /// Its rate to another's: the middle one of the turns that they took one after the other, so that a
+    /// moment in which the machine was busy elsewhere does not count.
+    pub fn ratio_to(&self, other: &Self) -> f64 {
+        let mut ratios: Vec<f64> = self.turns.iter().zip(&other.turns).map(|(a, b)| a / b.max(1e-9)).collect();
+        ratios.sort_by(f64::total_cmp);
+        ratios.get(ratios.len() / 2).copied().unwrap_or_else(|| self.rate() / other.rate().max(1e-9))
     }
 
     /// Good answers a second.

@@ -54,7 +54,7 @@ struct Args {
     /// What to measure; everything without
     names: Vec<Measure>,
     /// How long each thing is measured, in seconds, over all its turns
-    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u64).range(1..=120))]
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=120))]
     seconds: u64,
     /// How many items the catalogue has
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1_000..=5_000_000))]

@@ -48,12 +48,14 @@ impl Report {
     pub fn load(&mut self, what: &str, sample: &Sample, ratio: Option<f64>, target: Target) {
         let failed = if sample.failures > 0 { format!(" ({} FAILED)", sample.failures) } else { String::new() };
         let cpu = if sample.cpu.is_zero() { String::new() } else { format!("{:.1}", sample.cpu_micros()) };
+        let timed = !sample.latencies.is_empty();
+        let quantile = |part| if timed { format!("{:.2}", sample.quantile(part)) } else { String::new() };
         self.push([
             format!("{what}{failed}"),
             format!("{:.0}", sample.rate()),
             ratio.map_or_else(String::new, |r| format!("{r:.2}")),
-            format!("{:.2}", sample.quantile(0.5)),
-            format!("{:.2}", sample.quantile(0.99)),
+            quantile(0.5),
+            quantile(0.99),
             cpu,
             target.to_string(),
             verdict(ratio.and_then(|ratio| target.is_met(ratio))),

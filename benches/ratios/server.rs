@@ -142,7 +142,7 @@ impl Home {
         let file = folder.join("stockroom.db");
         let database = database.map_or_else(|| format!("sqlite://{}", file.display()), str::to_owned);
         let home = Self { folder, database };
-        for (username, role) in [("admin", "admin"), ("member", "user")] {
+        for (username, role) in [("keeper", "admin"), ("member", "user")] {
             let email = format!("{username}@example.com");
             let mut command = home.command(&["user", "create", "--password-stdin", "--email", &email]);
             command.args(["--username", username, "--role", role]);

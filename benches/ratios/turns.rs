@@ -6,7 +6,7 @@ use super::load::{Load, Sample};
 use super::server::Running;
 
 /// How often each has its turn.
-const ROUNDS: u32 = 3;
+const ROUNDS: u32 = 5;
 
 /// One that is measured: what it does for so long.
 pub type Subject<'s> = Box<dyn FnMut(Duration) -> anyhow::Result<Sample> + 's>;
@@ -21,7 +21,7 @@ pub fn take<const N: usize>(time: Duration, mut subjects: [Subject<'_>; N]) -> a
     let mut samples = std::array::from_fn(|_| Sample::default());
     for _ in 0..ROUNDS {
         for (subject, sample) in subjects.iter_mut().zip(&mut samples) {
-            sample.add(subject(time / ROUNDS)?);
+            sample.add_turn(subject(time / ROUNDS)?);
         }
     }
     Ok(samples)

@@ -57,12 +57,12 @@ pub fn measure(
             }),
         ],
     )?;
-    let to = |sample: &Sample| Some(sample.rate() / bare.rate());
+    let to = |sample: &Sample| Some(sample.ratio_to(&bare));
     report.load("ceiling: bare handler", &bare, None, Target::None);
     report.load("POST item, 32 clients", &few, to(&few), Target::AtLeast(0.15));
     report.load("POST item, 256 clients", &many, to(&many), Target::AtLeast(0.20));
     report.load("the same work on a plain pool of 32", &pool, to(&pool), Target::None);
-    report.ratio("  POST at 32 clients to the pool", few.rate() / pool.rate().max(1e-9), Target::AtLeast(4.0));
+    report.ratio("  POST at 32 clients to the pool", few.ratio_to(&pool), Target::AtLeast(4.0));
     Ok(())
 }
 

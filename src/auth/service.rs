@@ -6,7 +6,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::model::SignIn;
 use crate::app::App;
-use crate::caller::{Caller, Role};
+use crate::caller::{Caller, Role, Who};
 use crate::changes::Tx;
 use crate::db::Conn;
 use crate::error::Error;
@@ -102,7 +102,8 @@ pub async fn set_up(app: &App, hashing: &Hashing, caller: &Caller, input: UserIn
 /// # Errors
 /// 403 for what one may not set, 409 for what is taken, 422, 503.
 pub async fn register(app: &App, hashing: &Hashing, caller: &Caller, input: UserInput) -> Result<User, Error> {
-    may_set(caller, &input, None)?;
+    // Whoever asks: who registers is nobody yet, and becomes a `user`.
+    may_set(&Caller { who: Who::Anonymous, ..caller.clone() }, &input, None)?;
     let new = hashing.prepare(input).await?;
     app.write(caller, move |tx| users::service::create(tx, &new)).await
 }

@@ -132,7 +132,11 @@ impl Sources {
 /// What is wrong with `.env`, without showing what it says: it holds secrets.
 fn unreadable(error: &dotenvy::Error) -> Problems {
     let reason = match error {
-        dotenvy::Error::LineParse(line, _) => {
+        dotenvy::Error::LineParse(part, _) => {
+            // The error has only a part of the line; its name is in the file.
+            let file = std::fs::read_to_string(".env").unwrap_or_default();
+            let part = part.lines().next().unwrap_or_default().trim();
+            let line = file.lines().find(|line| !part.is_empty() && line.contains(part)).unwrap_or_default();
             let name = line.split('=').next().unwrap_or_default().trim_start_matches("export ").trim();
             let plain =
                 !name.is_empty() && name.len() < 60 && name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');

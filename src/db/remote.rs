@@ -17,6 +17,8 @@ use crate::error::Error;
 const SUSPICIOUS: Duration = Duration::from_millis(1_300);
 /// How long it has for saying so.
 const SIGN_OF_LIFE: Duration = Duration::from_millis(500);
+/// How long a request waits for its turn; with [`PATIENCE`] for the connection itself less than two seconds.
+const QUEUE: Duration = Duration::from_millis(1_200);
 /// So long the last word on it is believed.
 const BELIEVED: Duration = Duration::from_secs(1);
 /// No statement may take longer: beyond the server's own `statement_timeout`.
@@ -57,7 +59,7 @@ impl Remote {
         T: Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T, Error> + Send + 'static,
     {
-        let permit = timeout(PATIENCE, Arc::clone(&self.admission).acquire_owned())
+        let permit = timeout(QUEUE, Arc::clone(&self.admission).acquire_owned())
             .await
             .map_err(|_| Error::database_unavailable("all connections are in use"))?
             .map_err(Error::database_unavailable)?;

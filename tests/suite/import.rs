@@ -129,7 +129,17 @@ fn a_byte_order_mark_crlf_and_quotes_are_read(kind: Kind) {
 }
 
 fn lines_are_counted_as_an_editor_counts_them(kind: Kind) {
-    let lines = ["name,price,category", "ok,1,C", "bad,0,C", "\"a", "b\",1,C", "bad,0,C", "", "", "bad,0,C"];
+    let lines = [
+        "name,price,category,description",
+        "ok,1,C,",
+        "bad,0,C,",
+        "long,1,C,\"one",
+        "two\"",
+        "bad,0,C,",
+        "",
+        "",
+        "bad,0,C,",
+    ];
     for end in ["\n", "\r\n"] {
         for last in ["", end] {
             let place = Place::furnished(kind);

@@ -7,7 +7,7 @@ CREATE TABLE users (
     email               TEXT COLLATE "C" NOT NULL,
     username            TEXT COLLATE "C" NOT NULL,
     username_key        TEXT COLLATE "C" NOT NULL,
-    full_name           TEXT,
+    full_name           TEXT COLLATE "C",
     age                 INTEGER CHECK (age BETWEEN 0 AND 150),
     website             TEXT,
     role                TEXT    NOT NULL CHECK (role IN ('admin', 'user', 'guest')),
