@@ -13,23 +13,12 @@ use crate::categories::model::Category;
 use crate::changes::history::Entry;
 use crate::error::Error;
 use crate::fields::FieldErrors;
+use crate::items::model::FIELDS;
 use crate::web::caller::Admin;
 use crate::web::list::{Params, Window};
 use crate::web::page::{self, Frame, initials};
 use crate::web::view::{When, per_cent, url};
 use views::{FieldChange, HistoryEntry, ItemHistoryPage};
-
-/// The fields of an item that people know, in the order of its form.
-const FIELDS: [(&str, &str); 8] = [
-    ("name", "Name"),
-    ("sku", "SKU"),
-    ("description", "Description"),
-    ("price", "Price"),
-    ("currency", "Currency"),
-    ("tax_rate", "Tax rate"),
-    ("category_id", "Category"),
-    ("is_active", "Active"),
-];
 
 /// `GET /admin/items/{id}/history`.
 ///

@@ -16,6 +16,18 @@ pub use input::{ItemInput, parse_price};
 /// 999 999 999.9999
 pub const MAX_PRICE: Amount = Amount(9_999_999_999_999);
 
+/// The fields that a person fills in: as they are called, and as people call them; in the order of the form.
+pub const FIELDS: [(&str, &str); 8] = [
+    ("name", "Name"),
+    ("sku", "SKU"),
+    ("description", "Description"),
+    ("price", "Price"),
+    ("currency", "Currency"),
+    ("tax_rate", "Tax rate"),
+    ("category_id", "Category"),
+    ("is_active", "Active"),
+];
+
 /// An item as the database has it, and as version 1 of the API shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Serialize)]
 pub struct Item {

@@ -11,24 +11,12 @@ use crate::categories;
 use crate::decimal::Amount;
 use crate::error::Error;
 use crate::fields::{Input, Raw};
-use crate::items::model::Item;
+use crate::items::model::{FIELDS, Item};
 use crate::items::service;
 use crate::time::Timestamp;
 use crate::web::caller::Admin;
 use crate::web::page::{self, Frame};
 use crate::web::view::When;
-
-/// The fields of the form, as they are called and as people call them.
-const FIELDS: [(&str, &str); 8] = [
-    ("name", "Name"),
-    ("sku", "SKU"),
-    ("description", "Description"),
-    ("price", "Price"),
-    ("currency", "Currency"),
-    ("tax_rate", "Tax rate"),
-    ("category_id", "Category"),
-    ("is_active", "Active"),
-];
 
 /// 409 with both versions: what was typed, and what is there.
 ///
