@@ -5,29 +5,27 @@ use diesel::prelude::*;
 use super::Change;
 use crate::caller::Caller;
 use crate::db::Conn;
-use crate::db::portable::last_id;
 use crate::db::schema::{changes, changesets};
 use crate::time::Timestamp;
 
 /// Begins a changeset; its id.
 pub fn insert_changeset(conn: &mut Conn, caller: &Caller, now: Timestamp, summary: &str) -> QueryResult<i64> {
-    let statement = diesel::insert_into(changesets::table).values((
-        changesets::at.eq(now.0),
-        changesets::actor_id.eq(caller.user_id()),
-        changesets::actor.eq(caller.name()),
-        changesets::door.eq(caller.door.as_str()),
-        changesets::summary.eq(summary),
-        changesets::request_id.eq(&*caller.request_id),
-        changesets::address.eq(caller.address.map(|a| a.to_string())),
-    ));
+    let statement = diesel::insert_into(changesets::table)
+        .values((
+            changesets::at.eq(now.0),
+            changesets::actor_id.eq(caller.user_id()),
+            changesets::actor.eq(caller.name()),
+            changesets::door.eq(caller.door.as_str()),
+            changesets::summary.eq(summary),
+            changesets::request_id.eq(&*caller.request_id),
+            changesets::address.eq(caller.address.map(|a| a.to_string())),
+        ))
+        .returning(changesets::id);
     // On the connection itself: every write comes through here, and `MultiConnection` builds the SQL anew
     // each time.
     match conn {
-        Conn::Sqlite(conn) => {
-            statement.execute(conn)?;
-            last_id(conn)
-        }
-        Conn::Postgres(conn) => statement.returning(changesets::id).get_result(conn),
+        Conn::Sqlite(conn) => statement.get_result(conn),
+        Conn::Postgres(conn) => statement.get_result(conn),
     }
 }
 

@@ -3,24 +3,9 @@
 
 use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
-use diesel::sqlite::SqliteConnection;
 use diesel::{QueryResult, RunQueryDsl};
 
 use super::MultiBackend;
-
-diesel::define_sql_function! {
-    /// The id that this connection gave out last.
-    fn last_insert_rowid() -> diesel::sql_types::BigInt;
-}
-
-/// The id of the row that was inserted last. Cheaper than SQLite's RETURNING, which makes a table in memory
-/// for its rows: about 5 % of what the writer did.
-///
-/// # Errors
-/// Only the database's.
-pub fn last_id(conn: &mut SqliteConnection) -> QueryResult<i64> {
-    diesel::select(last_insert_rowid()).get_result(conn)
-}
 
 /// `statement` followed by a clause in SQL that is the same on both databases.
 #[derive(Debug, Clone, Copy)]

@@ -9,7 +9,6 @@ use diesel::prelude::*;
 
 use super::model::{Item, ItemFields};
 use crate::db::Conn;
-use crate::db::portable::last_id;
 use crate::db::schema::{items, users};
 use crate::time::Timestamp;
 
@@ -44,27 +43,26 @@ pub fn find_by_sku(conn: &mut Conn, sku: &str) -> QueryResult<Option<i64>> {
 
 /// Adds an item.
 pub fn insert(conn: &mut Conn, fields: ItemFields, owner_id: i64, now: Timestamp) -> QueryResult<Item> {
-    let statement = diesel::insert_into(items::table).values((
-        items::sku.eq(&fields.sku),
-        items::name.eq(&fields.name),
-        items::description.eq(&fields.description),
-        items::price.eq(fields.price.0),
-        items::currency.eq(&fields.currency),
-        items::tax_rate.eq(fields.tax_rate.0),
-        items::is_active.eq(fields.is_active),
-        items::category_id.eq(fields.category_id),
-        items::owner_id.eq(owner_id),
-        items::version.eq(1_i64),
-        items::created_at.eq(now.0),
-        items::updated_at.eq(now.0),
-    ));
+    let statement = diesel::insert_into(items::table)
+        .values((
+            items::sku.eq(&fields.sku),
+            items::name.eq(&fields.name),
+            items::description.eq(&fields.description),
+            items::price.eq(fields.price.0),
+            items::currency.eq(&fields.currency),
+            items::tax_rate.eq(fields.tax_rate.0),
+            items::is_active.eq(fields.is_active),
+            items::category_id.eq(fields.category_id),
+            items::owner_id.eq(owner_id),
+            items::version.eq(1_i64),
+            items::created_at.eq(now.0),
+            items::updated_at.eq(now.0),
+        ))
+        .returning(items::id);
     // On the connection itself: see `find`.
     let id = match conn {
-        Conn::Sqlite(conn) => {
-            statement.execute(conn)?;
-            last_id(conn)?
-        }
-        Conn::Postgres(conn) => statement.returning(items::id).get_result(conn)?,
+        Conn::Sqlite(conn) => statement.get_result(conn)?,
+        Conn::Postgres(conn) => statement.get_result(conn)?,
     };
     Ok(Item {
         id,

@@ -61,8 +61,6 @@ CREATE INDEX items_owner_id ON items (owner_id, id);
 -- The words of each item, as `search::words` cuts them. Contentless: it is fed once for each group of
 -- commits (5 µs an item; by triggers 57 µs).
 CREATE VIRTUAL TABLE item_search USING fts5(words, content = '', contentless_delete = 1, tokenize = "ascii tokenchars '.'");
--- Each commit adds a segment; merging four of them at a time was 8 % of what the writer did.
-INSERT INTO item_search (item_search, rank) VALUES ('automerge', 16);
 
 -- Numbers that lists show: kept in the transaction that changes them. `shard` spreads the writers of
 -- PostgreSQL; the value is the sum of all shards.
