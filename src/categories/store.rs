@@ -58,15 +58,6 @@ pub fn exists(conn: &mut Conn, id: i64) -> QueryResult<bool> {
     Ok(found.is_some())
 }
 
-/// The category of a name, in any case.
-pub fn find_by_name(conn: &mut Conn, name: &str) -> QueryResult<Option<Category>> {
-    categories::table
-        .filter(categories::name_key.eq(name_key(name)))
-        .select(categories::all_columns)
-        .get_result(conn)
-        .optional()
-}
-
 /// The categories of these ids that exist.
 pub fn find_all(conn: &mut Conn, ids: &[i64]) -> QueryResult<Vec<Category>> {
     categories::table.filter(categories::id.eq_any(ids)).select(categories::all_columns).load(conn)

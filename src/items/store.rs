@@ -36,11 +36,6 @@ pub fn find_to_change(conn: &mut Conn, id: i64) -> QueryResult<Option<Item>> {
     }
 }
 
-/// The id of the item with this code.
-pub fn find_by_sku(conn: &mut Conn, sku: &str) -> QueryResult<Option<i64>> {
-    items::table.filter(items::sku.eq(sku)).select(items::id).get_result(conn).optional()
-}
-
 /// Adds an item.
 pub fn insert(conn: &mut Conn, fields: ItemFields, owner_id: i64, now: Timestamp) -> QueryResult<Item> {
     let statement = diesel::insert_into(items::table)
