@@ -1,4 +1,4 @@
-//! Signing in, and the first admin.
+//! Signing in, one's own password, and the first admin.
 
 use rand::Rng as _;
 use sha2::{Digest as _, Sha256};
@@ -10,9 +10,10 @@ use crate::caller::{Caller, Role, Who};
 use crate::changes::Tx;
 use crate::db::Conn;
 use crate::error::Error;
+use crate::fields::FieldErrors;
 use crate::users;
 use crate::users::hashing::Hashing;
-use crate::users::model::{NewUser, User, UserFields, UserInput, may_set};
+use crate::users::model::{NewUser, Password, User, UserFields, UserInput, may_set};
 
 /// Who signs in with this name and password. An unknown name costs as much time as a wrong password and is
 /// answered alike.
@@ -52,6 +53,52 @@ pub struct SignedIn {
 /// Only the database's.
 pub fn note(tx: &mut Tx<'_>, signed_in: &SignedIn) -> Result<(), Error> {
     Ok(users::store::signed_in(tx.conn, signed_in.user.id, tx.now, signed_in.renewed_hash.as_deref())?)
+}
+
+/// Gives the caller another password, once they have shown that they know the one in force. Every session,
+/// token and refresh family of theirs ends with it; a page that goes on takes the `credentials_version` of the
+/// user that comes back.
+///
+/// # Errors
+/// 401 for nobody and for whose credentials ended meanwhile, 404 when they were removed, 422 at
+/// `current_password` and `new_password`, 503.
+pub async fn change_password(
+    app: &App,
+    hashing: &Hashing,
+    caller: &Caller,
+    current: String,
+    new: String,
+) -> Result<User, Error> {
+    let id = caller.user_id().ok_or_else(|| caller.refusal("change a password here"))?;
+    let mut errors = FieldErrors::default();
+    if current.is_empty() {
+        errors.add("current_password", "required", "is required");
+    }
+    if new.is_empty() {
+        errors.add("new_password", "required", "is required");
+    } else if new == current {
+        errors.add("new_password", "unchanged", "must be another than the current one");
+    }
+    let parsed = Password::parse(&new, "new_password", &mut errors);
+    let new = errors.into_result(|| parsed)?;
+    let user = app.look_up(move |conn| Ok(users::store::find(conn, id)?)).await?;
+    let user = user.ok_or_else(|| Error::missing("User", id))?;
+    let (right, _) = hashing.verify(current, user.password_hash.clone()).await?;
+    if !right {
+        return Err(Error::field("current_password", "wrong", "is not your password"));
+    }
+    let hash = hashing.hash(new.expose().to_owned()).await?;
+    app.write(caller, move |tx| {
+        let now = users::store::find_to_change(tx.conn, id)?.ok_or_else(|| Error::missing("User", id))?;
+        // Another one may have been set while this one was hashed: what the caller came in by has ended.
+        if now.credentials_version != user.credentials_version {
+            return Err(Error::Unauthenticated(
+                "Your password or role was changed meanwhile. Sign in again.".to_owned(),
+            ));
+        }
+        users::service::set_password(tx, id, &hash)
+    })
+    .await
 }
 
 /// Opens the set-up page, if there is no user yet: the token for its link.
