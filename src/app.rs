@@ -36,6 +36,20 @@ pub enum KeyUse {
     SessionCookie,
 }
 
+impl KeyUse {
+    const ALL: [Self; 4] = [Self::Tokens, Self::Cursors, Self::Forms, Self::SessionCookie];
+
+    fn derive(self, secret: &Secret) -> [u8; 32] {
+        let name: &[u8] = match self {
+            Self::Tokens => b"stockroom tokens 1",
+            Self::Cursors => b"stockroom cursors 1",
+            Self::Forms => b"stockroom forms 1",
+            Self::SessionCookie => b"stockroom session cookie 1",
+        };
+        hmac_sha256(secret.expose(), name)
+    }
+}
+
 impl App {
     /// Opens the database; its schema must be in place.
     ///
@@ -43,9 +57,7 @@ impl App {
     /// When the database cannot be reached.
     pub fn open(config: Config, secret: &Secret) -> Result<Arc<Self>, Error> {
         let db = Db::open(&config)?;
-        let names: [&[u8]; 4] =
-            [b"stockroom tokens 1", b"stockroom cursors 1", b"stockroom forms 1", b"stockroom session cookie 1"];
-        let keys = names.map(|name| hmac_sha256(secret.expose(), name));
+        let keys = KeyUse::ALL.map(|key_use| key_use.derive(secret));
         Ok(Arc::new(Self { config, db, keys, setup: Mutex::new(None) }))
     }
 
@@ -58,6 +70,11 @@ impl App {
             KeyUse::Forms => forms,
             KeyUse::SessionCookie => cookie,
         }
+    }
+
+    /// The key for a use, derived from `SECRET_KEY_PREVIOUS`, if that is set.
+    pub fn previous_key(&self, key_use: KeyUse) -> Option<[u8; 32]> {
+        self.config.secret_key_previous.as_ref().map(|secret| key_use.derive(secret))
     }
 
     /// A read that an index bounds: see [`Db::look_up`].

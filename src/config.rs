@@ -75,6 +75,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// `SECRET_KEY`; absent until [`Config::secret`] made one
     pub secret_key: Option<Secret>,
+    /// `SECRET_KEY_PREVIOUS`
+    pub secret_key_previous: Option<Secret>,
     /// `ACCESS_TOKEN_EXPIRE_MINUTES`
     pub access_token_minutes: u32,
     /// `REFRESH_TOKEN_EXPIRE_DAYS`
@@ -162,11 +164,8 @@ impl Config {
             (text, _) => DatabaseUrl::parse(text),
         });
         let pool_size = r.number("DATABASE_POOL_SIZE", 1, 200);
-        let secret_key = r.read("SECRET_KEY", |text| match text.len() {
-            0 => Ok(None),
-            1..32 => Err("is too short".to_owned()),
-            _ => Ok(Some(Secret(text.as_bytes().to_vec()))),
-        });
+        let secret_key = r.read("SECRET_KEY", parse_secret);
+        let secret_key_previous = r.read("SECRET_KEY_PREVIOUS", parse_secret);
         let access_token_minutes = r.number("ACCESS_TOKEN_EXPIRE_MINUTES", 1, 1440);
         let refresh_token_days = r.number("REFRESH_TOKEN_EXPIRE_DAYS", 1, 365);
         let session_idle_minutes = r.number("SESSION_IDLE_MINUTES", 1, 1440);
@@ -200,6 +199,7 @@ impl Config {
                 pool_size: pool_size?,
                 data_dir: data_dir?,
                 secret_key: secret_key?,
+                secret_key_previous: secret_key_previous?,
                 access_token_minutes: access_token_minutes?,
                 refresh_token_days: refresh_token_days?,
                 session_idle_minutes: session_idle_minutes?,
@@ -262,6 +262,14 @@ fn kept_secret(folder: &Path, path: &Path) -> std::io::Result<Secret> {
         return Err(std::io::Error::other("it holds fewer than 32 characters"));
     }
     Ok(Secret(text.as_bytes().to_vec()))
+}
+
+fn parse_secret(text: &str) -> Result<Option<Secret>, String> {
+    match text.len() {
+        0 => Ok(None),
+        1..32 => Err("is too short".to_owned()),
+        _ => Ok(Some(Secret(text.as_bytes().to_vec()))),
+    }
 }
 
 fn parse_base_url(text: &str) -> Result<Option<String>, String> {

@@ -50,7 +50,10 @@ impl Server {
             service::open_setup(&app, &mut conn).map_err(|e| e.to_string())?
         };
         let hashing = Data::new(Hashing::new(config.bcrypt_cost).map_err(|e| e.to_string())?);
-        let tokens = Data::new(Tokens::new(&app.key(KeyUse::Tokens), &config.app_name, config.access_token_minutes));
+        let previous = app.previous_key(KeyUse::Tokens);
+        let tokens =
+            Tokens::new(&app.key(KeyUse::Tokens), previous.as_ref(), &config.app_name, config.access_token_minutes);
+        let tokens = Data::new(tokens.map_err(|e| e.to_string())?);
         let at = (config.host, config.port);
         let (workers, threads) = (config.workers, crate::db::Db::blocking_threads(config));
         let shared = Arc::clone(&app);

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::model::SignIn;
 use super::refresh;
 use super::service;
-use super::token::Tokens;
+use super::token::{Kind, Mark, Tokens};
 use crate::app::App;
 use crate::error::Error;
 use crate::fields::{FieldErrors, Input, Raw, Source};
@@ -103,8 +103,9 @@ fn refresh_token(input: &Input) -> Result<String, Error> {
 }
 
 fn token(tokens: &Tokens, user: &User, refresh_token: String) -> Result<HttpResponse, Error> {
-    let token =
-        Token { access_token: tokens.issue(user)?, token_type: "bearer", expires_in: tokens.seconds(), refresh_token };
+    let seconds = tokens.seconds();
+    let access_token = tokens.issue(Kind::Access, user.id, Mark::Version(user.credentials_version), seconds)?;
+    let token = Token { access_token, token_type: "bearer", expires_in: seconds, refresh_token };
     let mut response = HttpResponse::Ok();
     response.insert_header((header::CACHE_CONTROL, "no-store"));
     Ok(json::answer(response, &token))

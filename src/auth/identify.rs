@@ -17,7 +17,7 @@ use actix_web::web::Data;
 use actix_web::{HttpMessage as _, ResponseError as _};
 
 use super::sessions::{self, random_token};
-use super::token::Tokens;
+use super::token::{Kind, Mark, Tokens};
 use crate::app::{App, KeyUse, hmac_sha256};
 use crate::caller::{Caller, Door, Principal, Role, Who};
 use crate::error::Error;
@@ -92,11 +92,12 @@ async fn bearer(req: &ServiceRequest) -> Result<Who, Error> {
         return Ok(Who::User(principal));
     }
     let tokens = req.app_data::<Data<Tokens>>().ok_or_else(|| Error::Internal("there are no tokens".to_owned()))?;
-    let claims = tokens.read(token).ok_or_else(bad)?;
-    let id: i64 = claims.sub.parse().map_err(|_| bad())?;
+    let read = tokens.read(Kind::Access, token).ok_or_else(bad)?;
+    let Mark::Version(version) = read.mark else { return Err(bad()) };
+    let id = read.user;
     let found = app.look_up(move |conn| Ok(users::store::credentials(conn, id)?)).await?;
-    let principal = found.and_then(|user| admitted(&user, claims.cv)).ok_or_else(bad)?;
-    remember(token, &principal, claims.exp);
+    let principal = found.and_then(|user| admitted(&user, version)).ok_or_else(bad)?;
+    remember(token, &principal, read.expires);
     Ok(Who::User(principal))
 }
 

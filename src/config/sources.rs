@@ -48,6 +48,12 @@ pub const SETTINGS: &[Setting] = &[
         "at least 32 characters",
         "Signs tokens and cursors; made and kept in DATA_DIR when absent",
     ),
+    setting(
+        "SECRET_KEY_PREVIOUS",
+        "",
+        "at least 32 characters",
+        "The key before this one: tokens that it has signed are good until they expire",
+    ),
     setting("ACCESS_TOKEN_EXPIRE_MINUTES", "30", "1 to 1440", "How long an access token is good"),
     setting("REFRESH_TOKEN_EXPIRE_DAYS", "30", "1 to 365", "How long a refresh token is good"),
     setting("SESSION_IDLE_MINUTES", "30", "1 to 1440", "After how long without use a browser session ends"),
@@ -153,7 +159,7 @@ fn unreadable(error: &dotenvy::Error) -> Problems {
 pub fn shown_value(setting: &Setting, text: &str) -> String {
     match setting.name {
         _ if text.is_empty() => "(not set)".to_owned(),
-        "SECRET_KEY" => "***".to_owned(),
+        "SECRET_KEY" | "SECRET_KEY_PREVIOUS" => "***".to_owned(),
         name if name.ends_with("_URL") && name != "BASE_URL" => match DatabaseUrl::parse(text) {
             Ok(url) => url.masked(),
             Err(_) => mask_password(text),

@@ -32,6 +32,7 @@ mod readme;
 mod refresh;
 mod search;
 mod setup;
+mod tokens;
 mod transport;
 mod unit_of_work;
 mod users;

@@ -9,6 +9,7 @@ pub mod postgres;
 pub mod proxy;
 pub mod server;
 pub mod visitor;
+pub mod wire;
 
 pub use data::Item;
 pub use db::Db;
