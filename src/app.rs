@@ -1,9 +1,11 @@
 //! What a handler is given: the settings, the keys, and three verbs for the database.
 
-use std::sync::{Arc, Mutex};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, OnceLock};
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
+use tokio::sync::Notify;
 
 use crate::caller::Caller;
 use crate::changes::Tx;
@@ -16,9 +18,13 @@ pub struct App {
     /// Every setting.
     pub config: Config,
     /// The database.
-    pub db: Db,
+    pub db: Arc<Db>,
+    /// Told when jobs were put into the queue.
+    pub jobs: Arc<Notify>,
     /// By [`KeyUse`], made once: each is an HMAC.
     keys: [[u8; 32]; 4],
+    /// Where it listens, once it does.
+    address: OnceLock<SocketAddr>,
     /// SHA-256 of the one-time token that lets somebody make the first admin.
     setup: Mutex<Option<[u8; 32]>>,
 }
@@ -56,9 +62,16 @@ impl App {
     /// # Errors
     /// When the database cannot be reached.
     pub fn open(config: Config, secret: &Secret) -> Result<Arc<Self>, Error> {
-        let db = Db::open(&config)?;
+        let db = Arc::new(Db::open(&config)?);
         let keys = KeyUse::ALL.map(|key_use| key_use.derive(secret));
-        Ok(Arc::new(Self { config, db, keys, setup: Mutex::new(None) }))
+        Ok(Arc::new(Self {
+            config,
+            db,
+            jobs: Arc::new(Notify::new()),
+            keys,
+            address: OnceLock::new(),
+            setup: Mutex::new(None),
+        }))
     }
 
     /// The key for a use, derived from `SECRET_KEY` (HMAC-SHA-256 of the use's name).
@@ -111,7 +124,31 @@ impl App {
         F: FnOnce(&mut Tx<'_>) -> Result<T, Error> + Send + 'static,
     {
         let caller = caller.clone();
-        self.db.write(Box::new(move |conn| Tx::run(conn, &caller, work))).await
+        let act = move |conn: &mut Conn| {
+            let (answer, effects) = Tx::run(conn, &caller, work)?;
+            Ok(((answer, effects.wakes()), effects))
+        };
+        let (answer, wakes) = self.db.write(Box::new(act)).await?;
+        if wakes {
+            self.jobs.notify_one();
+        }
+        Ok(answer)
+    }
+
+    /// Says where the server listens.
+    pub fn set_address(&self, address: SocketAddr) {
+        // A server binds once; a second address would be no news.
+        self.address.set(address).ok();
+    }
+
+    /// Where links in mails lead to: `BASE_URL`, or where the server listens. Never what a request says its
+    /// host is.
+    pub fn base_url(&self) -> String {
+        match (&self.config.base_url, self.address.get()) {
+            (Some(url), _) => url.clone(),
+            (None, Some(address)) => format!("http://{address}"),
+            (None, None) => format!("http://{}", SocketAddr::from((self.config.host, self.config.port))),
+        }
     }
 
     /// Keeps the hash of the token that opens the set-up page, or forgets it.

@@ -9,13 +9,16 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 mod database_url;
+mod smtp_url;
 mod sources;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use lettre::message::Mailbox;
 use rand::Rng as _;
 
 pub use database_url::DatabaseUrl;
+pub use smtp_url::SmtpUrl;
 pub use sources::{Origin, SETTINGS, Setting, Sources, shown_value};
 
 /// All that is wrong with the settings, a line each.
@@ -91,6 +94,10 @@ pub struct Config {
     pub public_read: bool,
     /// `REQUIRE_IF_MATCH`
     pub require_if_match: bool,
+    /// `SMTP_URL`
+    pub smtp_url: Option<SmtpUrl>,
+    /// `MAIL_FROM`
+    pub mail_from: Mailbox,
     /// `CORS_ORIGINS`
     pub cors_origins: Vec<String>,
     /// `WORKERS`
@@ -173,6 +180,10 @@ impl Config {
         let bcrypt_cost = r.number("BCRYPT_COST", 4, 15);
         let public_read = r.boolean("PUBLIC_READ");
         let require_if_match = r.boolean("REQUIRE_IF_MATCH");
+        let smtp_url =
+            r.read("SMTP_URL", |text| if text.is_empty() { Ok(None) } else { SmtpUrl::parse(text).map(Some) });
+        let mail_from =
+            r.read("MAIL_FROM", |text| text.parse().map_err(|e: lettre::address::AddressError| e.to_string()));
         let cors_origins = r.read("CORS_ORIGINS", parse_origins);
         let workers = r.read("WORKERS", |text| match text {
             "" => Ok(std::thread::available_parallelism().map_or(1, std::num::NonZero::get)),
@@ -207,6 +218,8 @@ impl Config {
                 bcrypt_cost: bcrypt_cost?,
                 public_read: public_read?,
                 require_if_match: require_if_match?,
+                smtp_url: smtp_url?,
+                mail_from: mail_from?,
                 cors_origins: cors_origins?,
                 workers: workers?,
                 log_filter: log_filter?,

@@ -7,7 +7,8 @@
 //!    [`fields`] (what somebody typed, before it is parsed), [`decimal`] and [`time`] (exact numbers and
 //!    moments), [`search`] (how text becomes words).
 //! 2. [`db`]: one connection type for SQLite and PostgreSQL, pools, the single writer with group commit.
-//! 3. [`changes`]: the unit of work. Everything that writes goes through [`changes::Tx`].
+//! 3. [`jobs`]: the durable queue, [`changes`]: the unit of work. Everything that writes goes through
+//!    [`changes::Tx`]. [`mail`]: how mail is sent.
 //! 4. [`app`]: what a handler is given: `look_up`, `read`, `write`.
 //! 5. [`web`]: what the HTTP side of all features shares.
 //! 6. The slices, each with the same rooms (`model`, `store`, `service`, `api`, `pages`): [`users`],
@@ -29,6 +30,8 @@ pub mod decimal;
 pub mod error;
 pub mod fields;
 pub mod items;
+pub mod jobs;
+pub mod mail;
 pub mod routes;
 pub mod search;
 pub mod server;

@@ -3,6 +3,7 @@
 pub mod api;
 pub mod hashing;
 pub mod list;
+pub mod mails;
 pub mod model;
 pub mod password;
 pub mod service;

@@ -152,5 +152,5 @@ pub async fn register(app: &App, hashing: &Hashing, caller: &Caller, input: User
     // Whoever asks: who registers is nobody yet, and becomes a `user`.
     may_set(&Caller { who: Who::Anonymous, ..caller.clone() }, &input, None)?;
     let new = hashing.prepare(input).await?;
-    app.write(caller, move |tx| users::service::create(tx, &new)).await
+    app.write(caller, move |tx| users::service::register(tx, &new)).await
 }

@@ -4,6 +4,7 @@ use super::{Change, Open, Recorded, store};
 use crate::caller::Caller;
 use crate::db::{Conn, Effects};
 use crate::error::Error;
+use crate::jobs::{self, Job};
 use crate::time::Timestamp;
 
 /// One act: the connection, who does it, and what has been changed so far.
@@ -83,6 +84,16 @@ impl<'c> Tx<'c> {
     /// Does something right before the commit; on SQLite, once all of the group's writes are done.
     pub fn at_commit(&mut self, act: impl FnOnce(&mut Conn) -> Result<(), Error> + Send + 'static) {
         self.effects.defer(Box::new(act));
+    }
+
+    /// Records work that this act causes: it is done after the commit, at least once.
+    ///
+    /// # Errors
+    /// Only the database's.
+    pub fn enqueue<J: Job>(&mut self, job: &J) -> Result<(), Error> {
+        jobs::enqueue(self.conn, job, self.now)?;
+        self.effects.wake();
+        Ok(())
     }
 
     /// Goes on with an act that an earlier transaction began.

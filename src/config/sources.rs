@@ -66,6 +66,18 @@ pub const SETTINGS: &[Setting] = &[
         "true or false",
         "Whether a write to what has a version needs If-Match (428 without)",
     ),
+    setting(
+        "SMTP_URL",
+        "",
+        "smtp://user:password@host:port?tls=required, or smtps://…",
+        "The server that mail goes out by; without one it lies in DATA_DIR/mail",
+    ),
+    setting(
+        "MAIL_FROM",
+        "Stockroom <stockroom@localhost>",
+        "an address, with or without a name",
+        "Whom mail comes from",
+    ),
     setting("CORS_ORIGINS", "", "origins, separated by commas", "Which other sites' scripts may use the API"),
     setting("WORKERS", "", "1 to 256", "Threads that answer requests; by default one a core"),
     setting("RUST_LOG", "info", "a filter of env_logger", "What is logged"),

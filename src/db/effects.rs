@@ -23,6 +23,7 @@ pub struct Effects {
     /// Sorted, so that two transactions lock counters in the same order.
     counts: BTreeMap<String, i64>,
     deferred: Vec<Deferred>,
+    wakes: bool,
 }
 
 impl Effects {
@@ -34,6 +35,16 @@ impl Effects {
     /// Does something right before the commit.
     pub fn defer(&mut self, act: Deferred) {
         self.deferred.push(act);
+    }
+
+    /// Notes that jobs wait for the commit.
+    pub fn wake(&mut self) {
+        self.wakes = true;
+    }
+
+    /// Whether jobs wait for the commit.
+    pub fn wakes(&self) -> bool {
+        self.wakes
     }
 
     /// Takes another write's effects in.

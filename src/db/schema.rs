@@ -110,6 +110,20 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    jobs (id) {
+        id -> BigInt,
+        kind -> Text,
+        payload -> Text,
+        attempts -> Integer,
+        run_at -> BigInt,
+        lease -> Nullable<Text>,
+        error -> Nullable<Text>,
+        parked_at -> Nullable<BigInt>,
+        created_at -> BigInt,
+    }
+}
+
 diesel::joinable!(items -> categories (category_id));
 diesel::joinable!(items -> users (owner_id));
 diesel::joinable!(changes -> changesets (changeset_id));

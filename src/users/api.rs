@@ -51,7 +51,7 @@ pub async fn list(req: HttpRequest, _: Admin, app: Data<App>) -> Result<HttpResp
     json::many("Users retrieved successfully", &listing)
 }
 
-/// `POST /api/v1/users`: makes a user, for admins.
+/// `POST /api/v1/users`: makes a user, for admins. Without a password they are invited by mail.
 ///
 /// # Errors
 /// 400, 401, 403, 409, 415, 422, 503.
@@ -63,7 +63,7 @@ pub async fn create(
 ) -> Result<HttpResponse, Error> {
     let input = UserInput::read(&body.0);
     may_set(&caller, &input, None)?;
-    let new = hashing.prepare(input).await?;
+    let new = hashing.prepare_or_invite(input).await?;
     let user = app.write(&caller, move |tx| service::create(tx, &new)).await?;
     Ok(json::created("User created successfully", &user, format!("/api/v1/users/{}", user.id), user.version))
 }

@@ -43,6 +43,14 @@ impl Hashing {
     /// 422 with every mistake, a missing password among them; 503 when too many wait.
     pub async fn prepare(&self, mut input: UserInput) -> Result<NewUser, Error> {
         input.require_password();
+        self.prepare_or_invite(input).await
+    }
+
+    /// The same, but that a password may be absent: such a user is invited by mail and chooses one.
+    ///
+    /// # Errors
+    /// As [`Hashing::prepare`].
+    pub async fn prepare_or_invite(&self, input: UserInput) -> Result<NewUser, Error> {
         let password = input.password().cloned();
         let fields = input.onto(None)?;
         let password_hash = match password {

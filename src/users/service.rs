@@ -1,5 +1,6 @@
 //! What can be done with users.
 
+use super::mails::{Invitation, PasswordChanged, Welcome};
 use super::model::{NewUser, User, UserInput, may_set};
 use super::store;
 use crate::caller::{Caller, Role};
@@ -8,14 +9,48 @@ use crate::db::{Conn, unique};
 use crate::error::Error;
 use crate::items;
 
-/// Adds a user. Whether the caller may is for the door to say: the command line and the first run may.
+/// Adds a user; one without a password is invited by mail. Whether the caller may is for the door to say: the
+/// command line and the first run may.
 ///
 /// # Errors
 /// 409 for an e-mail address or a name that is taken.
 pub fn create(tx: &mut Tx<'_>, new: &NewUser) -> Result<User, Error> {
     let user = store::insert(tx.conn, new, tx.now).map_err(taken)?;
     tx.created(&user)?;
-    tx.summarise(format!("Created user {}", user.username));
+    if user.password_hash.is_some() {
+        tx.summarise(format!("Created user {}", user.username));
+    } else {
+        tx.enqueue(&Invitation { user_id: user.id, invited_by: tx.caller.name().to_owned() })?;
+        tx.summarise(format!("Invited user {}", user.username));
+    }
+    Ok(user)
+}
+
+/// Adds a user who asked for it, and welcomes them by mail.
+///
+/// # Errors
+/// As [`create`].
+pub fn register(tx: &mut Tx<'_>, new: &NewUser) -> Result<User, Error> {
+    let user = create(tx, new)?;
+    tx.enqueue(&Welcome { user_id: user.id })?;
+    tx.summarise(format!("Registered {}", user.username));
+    Ok(user)
+}
+
+/// Sends the invitation once more.
+///
+/// # Errors
+/// 403, 404; 409 for who has a password already or is not active.
+pub fn invite_again(tx: &mut Tx<'_>, id: i64) -> Result<User, Error> {
+    if !tx.caller.is_admin() {
+        return Err(tx.caller.refusal("invite users"));
+    }
+    let user = store::find_to_change(tx.conn, id)?.ok_or_else(|| Error::missing("User", id))?;
+    if user.password_hash.is_some() || !user.is_active {
+        let detail = format!("{} cannot be invited: they have a password already, or are not active.", user.username);
+        return Err(Error::Conflict { detail, field: None });
+    }
+    tx.enqueue(&Invitation { user_id: id, invited_by: tx.caller.name().to_owned() })?;
     Ok(user)
 }
 
@@ -99,12 +134,23 @@ pub fn create_first_admin(tx: &mut Tx<'_>, new: &NewUser) -> Result<User, Error>
     create(tx, new)
 }
 
-/// Gives a user another password; everything that the old one opened is closed.
+/// Gives a user another password; everything that the old one opened is closed, and they are told by mail. The
+/// first one of who was invited is nobody's news.
 ///
 /// # Errors
 /// 404 for a user that does not exist.
 pub fn set_password(tx: &mut Tx<'_>, id: i64, hash: &str) -> Result<User, Error> {
-    change(tx, id, "Changed the password of", |user| user.password_hash = Some(hash.to_owned()))
+    let mut first = false;
+    let set = |user: &mut User| first = user.password_hash.replace(hash.to_owned()).is_none();
+    let user = change(tx, id, "Changed the password of", set)?;
+    if first {
+        tx.summarise(format!("{} chose a first password", user.username));
+    } else {
+        let by = (tx.caller.user_id() != Some(id)).then(|| tx.caller.name().to_owned());
+        let address = tx.caller.address.map(|address| address.to_string());
+        tx.enqueue(&PasswordChanged { user_id: id, at: tx.now.0, by, address })?;
+    }
+    Ok(user)
 }
 
 /// Gives a user another role.
