@@ -3,6 +3,8 @@
 
 pub mod api;
 pub mod identify;
+pub mod links;
+pub mod mails;
 pub mod model;
 pub mod pages;
 pub mod refresh;

@@ -53,14 +53,19 @@ impl Mailer {
         Ok(Self { from: config.mail_from.clone(), way })
     }
 
-    /// Sends it, away from the actix workers: an SMTP server may take its time.
+    /// Sends it, on a thread of its own: an SMTP server may take its time, and a server that is told to stop does
+    /// not wait for it, as it would for a thread of the runtime's.
     ///
     /// # Errors
     /// When the mail was refused or the server was not reached.
     pub async fn send(&self, mail: Mail) -> Result<(), Failure> {
         let mailer = self.clone();
-        let sent = actix_web::rt::task::spawn_blocking(move || mailer.send_now(&mail)).await;
-        sent.unwrap_or_else(|panic| Err(Failure::Retry(format!("sending ended without an answer: {panic}"))))
+        let (reply, answer) = tokio::sync::oneshot::channel();
+        std::thread::Builder::new()
+            .name("mail".to_owned())
+            .spawn(move || drop(reply.send(mailer.send_now(&mail))))
+            .map_err(|e| Failure::Retry(format!("no thread for mail: {e}")))?;
+        answer.await.unwrap_or_else(|_| Err(Failure::Retry("sending ended without an answer".to_owned())))
     }
 
     fn send_now(&self, mail: &Mail) -> Result<(), Failure> {

@@ -114,6 +114,9 @@ routes!(AUTH, register_auth, "/api/v1/auth", {
     "/token" => { POST auth::api::login }
     "/refresh" => { POST auth::api::refresh }
     "/logout" => { POST auth::api::logout }
+    "/password/forgot" => { POST auth::api::passwords::forgot }
+    "/password/reset" => { POST auth::api::passwords::reset }
+    "/password/change" => { POST auth::api::passwords::change }
 });
 
 routes!(ROOT, register_root, "", {
@@ -130,6 +133,9 @@ routes!(HEALTH, register_health, "/health", {
 routes!(ENTRANCE, register_entrance, "/admin", {
     "/login" => { GET auth::pages::login_form, POST auth::pages::login }
     "/logout" => { POST auth::pages::logout }
+    "/forgotten" => { GET auth::pages::passwords::forgotten_form, POST auth::pages::passwords::forgotten }
+    "/reset" => { GET auth::pages::passwords::reset_form, POST auth::pages::passwords::reset }
+    "/invitation" => { GET auth::pages::passwords::invitation_form, POST auth::pages::passwords::invitation }
     "/setup" => { GET auth::pages::setup_form, POST auth::pages::setup }
     "/theme" => { POST auth::pages::theme }
 });

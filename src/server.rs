@@ -11,10 +11,12 @@ use actix_web::{App as ActixApp, HttpServer};
 
 use crate::app::{App, KeyUse};
 use crate::auth::token::Tokens;
-use crate::auth::{service, store};
-use crate::config::Config;
+use crate::auth::{mails, service, store};
+use crate::config::{Config, DatabaseUrl};
 use crate::db::instance::Instance;
 use crate::db::{Effects, migrate, pool};
+use crate::jobs::worker::{Worker, Working};
+use crate::mail::Mailer;
 use crate::routes;
 use crate::time::Timestamp;
 use crate::users::hashing::Hashing;
@@ -28,6 +30,7 @@ const SWEEP: Duration = Duration::from_secs(600);
 /// A server that listens.
 pub struct Server {
     running: Running,
+    working: Working,
     address: SocketAddr,
     setup_token: Option<String>,
     _instance: Instance,
@@ -54,6 +57,9 @@ impl Server {
         let tokens =
             Tokens::new(&app.key(KeyUse::Tokens), previous.as_ref(), &config.app_name, config.access_token_minutes);
         let tokens = Data::new(tokens.map_err(|e| e.to_string())?);
+        let worker = Worker::new(Arc::clone(&app.db), Arc::clone(&app.jobs));
+        let worker = mails::handle(worker, &app, &tokens, &Mailer::new(config)?);
+        let alone = matches!(config.database, DatabaseUrl::Sqlite(_));
         let at = (config.host, config.port);
         let (workers, threads) = (config.workers, crate::db::Db::blocking_threads(config));
         let shared = Arc::clone(&app);
@@ -73,8 +79,10 @@ impl Server {
         .bind(at)
         .map_err(|e| format!("cannot listen on {}:{}: {e}", at.0, at.1))?;
         let address = server.addrs().first().copied().ok_or("the server has no address")?;
+        app.set_address(address);
+        let working = worker.start(alone);
         actix_web::rt::spawn(sweep(app));
-        Ok(Self { running: server.run(), address, setup_token, _instance: instance })
+        Ok(Self { running: server.run(), working, address, setup_token, _instance: instance })
     }
 
     /// Where it listens.
@@ -87,12 +95,15 @@ impl Server {
         self.setup_token.as_deref()
     }
 
-    /// Serves until SIGTERM or SIGINT: then no new connections, and the requests under way are finished.
+    /// Serves until SIGTERM or SIGINT: then no new connections, the requests under way are finished, and jobs go
+    /// back to the queue.
     ///
     /// # Errors
     /// When the system refuses.
     pub async fn run(self) -> Result<(), String> {
-        self.running.await.map_err(|e| e.to_string())
+        let ended = self.running.await.map_err(|e| e.to_string());
+        self.working.stop().await;
+        ended
     }
 }
 

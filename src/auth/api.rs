@@ -1,4 +1,6 @@
-//! The JSON door of signing in.
+//! The JSON door of signing in; that of passwords is in `api/passwords.rs`.
+
+pub mod passwords;
 
 use actix_web::http::header;
 use actix_web::web::{Data, Payload};
@@ -102,13 +104,18 @@ fn refresh_token(input: &Input) -> Result<String, Error> {
     errors.into_result(|| token)
 }
 
+impl Token {
+    fn of(tokens: &Tokens, user: &User, refresh_token: String) -> Result<Self, Error> {
+        let expires_in = tokens.seconds();
+        let access_token = tokens.issue(Kind::Access, user.id, Mark::Version(user.credentials_version), expires_in)?;
+        Ok(Self { access_token, token_type: "bearer", expires_in, refresh_token })
+    }
+}
+
 fn token(tokens: &Tokens, user: &User, refresh_token: String) -> Result<HttpResponse, Error> {
-    let seconds = tokens.seconds();
-    let access_token = tokens.issue(Kind::Access, user.id, Mark::Version(user.credentials_version), seconds)?;
-    let token = Token { access_token, token_type: "bearer", expires_in: seconds, refresh_token };
     let mut response = HttpResponse::Ok();
     response.insert_header((header::CACHE_CONTROL, "no-store"));
-    Ok(json::answer(response, &token))
+    Ok(json::answer(response, &Token::of(tokens, user, refresh_token)?))
 }
 
 async fn read(req: &HttpRequest, payload: Payload) -> Result<Input, Error> {

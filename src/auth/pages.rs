@@ -1,5 +1,7 @@
-//! The browser's door of signing in: in the order of the routes.
+//! The browser's door of signing in: in the order of the routes. What somebody does who cannot is in
+//! `pages/passwords.rs`.
 
+pub mod passwords;
 pub mod views;
 
 use actix_session::Session;

@@ -4,6 +4,7 @@ use rand::Rng as _;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
+use super::mails::Forgot;
 use super::model::SignIn;
 use crate::app::App;
 use crate::caller::{Caller, Role, Who};
@@ -14,6 +15,9 @@ use crate::fields::FieldErrors;
 use crate::users;
 use crate::users::hashing::Hashing;
 use crate::users::model::{NewUser, Password, User, UserFields, UserInput, may_set};
+
+/// The longest address that a user can have, in characters.
+const LONGEST_EMAIL: usize = 254;
 
 /// Who signs in with this name and password. An unknown name costs as much time as a wrong password and is
 /// answered alike.
@@ -153,4 +157,18 @@ pub async fn register(app: &App, hashing: &Hashing, caller: &Caller, input: User
     may_set(&Caller { who: Who::Anonymous, ..caller.clone() }, &input, None)?;
     let new = hashing.prepare(input).await?;
     app.write(caller, move |tx| users::service::register(tx, &new)).await
+}
+
+/// Asks for a link to set another password. What is recorded, and how long it takes, is the same whether the
+/// address is an account's or not: who has forgotten is looked up when the mail is written.
+///
+/// # Errors
+/// Only the database's.
+pub async fn forgot(app: &App, caller: &Caller, email: &str) -> Result<(), Error> {
+    let mut email = email.trim().to_lowercase();
+    // Nobody's is longer; what is recorded must not be as long as somebody likes.
+    if email.chars().count() > LONGEST_EMAIL {
+        email.clear();
+    }
+    app.write(caller, move |tx| tx.enqueue(&Forgot { email })).await
 }

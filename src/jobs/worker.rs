@@ -29,7 +29,7 @@ const LEASE: i64 = 120;
 /// A job that takes longer has failed: well before its lease runs out.
 const LONGEST: Duration = Duration::from_secs(90);
 /// How long jobs under way may take after a SIGTERM before they go back to the queue.
-const LAST_JOBS: Duration = Duration::from_secs(10);
+const LAST_JOBS: Duration = Duration::from_secs(5);
 /// The pause after the first failure, in seconds; each further one doubles it.
 const FIRST_PAUSE: i64 = 5;
 /// The longest pause, in seconds.

@@ -42,17 +42,28 @@ pub fn credentials(conn: &mut Conn, id: i64) -> QueryResult<Option<Credentials>>
 /// The user of an e-mail address or a name, in any case.
 pub fn find_by_login(conn: &mut Conn, login: &str) -> QueryResult<Option<User>> {
     let key = login.trim().to_lowercase();
-    // Nobody is called so, and PostgreSQL takes no NUL in a text.
-    if key.contains('\0') {
+    if unheard_of(&key) {
         return Ok(None);
     }
-    let by_email = users::table.filter(users::email.eq(&key)).select(users::all_columns).get_result(conn).optional()?;
-    match by_email {
+    match find_by_email(conn, &key)? {
         Some(user) => Ok(Some(user)),
         None => {
             users::table.filter(users::username_key.eq(&key)).select(users::all_columns).get_result(conn).optional()
         }
     }
+}
+
+/// Nobody is called so, and PostgreSQL takes no NUL in a text.
+fn unheard_of(name: &str) -> bool {
+    name.contains('\0')
+}
+
+/// The user of a lower-cased e-mail address.
+pub fn find_by_email(conn: &mut Conn, email: &str) -> QueryResult<Option<User>> {
+    if unheard_of(email) {
+        return Ok(None);
+    }
+    users::table.filter(users::email.eq(email)).select(users::all_columns).get_result(conn).optional()
 }
 
 /// One user who will be written: locked on PostgreSQL; SQLite has one writer.

@@ -7,7 +7,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
-use actix_web::http::header;
+use actix_web::http::{StatusCode, header};
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use futures_util::StreamExt as _;
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
@@ -202,6 +202,11 @@ fn body(value: &impl Serialize, expected: usize) -> Result<Vec<u8>, Error> {
 /// 200 with one thing.
 pub fn one<T: Serialize>(message: &str, data: &T) -> HttpResponse {
     answer(HttpResponse::Ok(), &One { success: true, message, data })
+}
+
+/// An answer that says what was done and has nothing to show.
+pub fn done(status: StatusCode, message: &str) -> HttpResponse {
+    answer(HttpResponse::build(status), &One { success: true, message, data: &() })
 }
 
 /// 200 with one thing that has a version.

@@ -44,6 +44,11 @@ const API: &[Expected] = &[
     row("POST /api/v1/auth/register", [201, 201, 201, 201, 201, 401]),
     row("POST /api/v1/auth/refresh", [200, 200, 200, 200, 200, 401]),
     row("POST /api/v1/auth/logout", [204, 204, 204, 204, 204, 401]),
+    row("POST /api/v1/auth/password/forgot", [202, 202, 202, 202, 202, 401]),
+    // The token of a link counts there, and none is sent.
+    row("POST /api/v1/auth/password/reset", [401, 401, 401, 401, 401, 401]),
+    // With a wrong current password: a right one would end the tokens of this table.
+    row("POST /api/v1/auth/password/change", [401, 422, 422, 422, 422, 401]),
     row("GET /api/v1/users", [401, 403, 403, 403, 200, 401]),
     row("POST /api/v1/users", [401, 403, 403, 403, 201, 401]),
     row("GET /api/v1/users/me", [401, 200, 200, 200, 200, 401]),
@@ -65,6 +70,9 @@ const OPEN: &[(&str, u16)] = &[
     ("GET /", 303),
     ("GET /admin/login", 200),
     ("GET /admin/setup", 404),
+    ("GET /admin/forgotten", 200),
+    ("GET /admin/reset", 404),
+    ("GET /admin/invitation", 404),
     ("GET /static/{version}/{file}", 404),
 ];
 
@@ -96,7 +104,8 @@ const ADMIN: &[(Expected, bool)] = &[
 ];
 
 /// Tested by name elsewhere, with tokens of their own: the way in.
-const ELSEWHERE: &[&str] = &["POST /admin/login", "POST /admin/setup"];
+const ELSEWHERE: &[&str] =
+    &["POST /admin/login", "POST /admin/setup", "POST /admin/forgotten", "POST /admin/reset", "POST /admin/invitation"];
 
 #[test]
 fn every_route_is_in_the_table_and_every_row_is_a_route() {
@@ -157,6 +166,9 @@ fn body_for(server: &Server, method: &str, pattern: &str, round: usize, category
             let token = server.post("/api/v1/auth/login").json(&body).send().expect(200).json();
             json!({"refresh_token": token["refresh_token"]})
         }
+        (_, "/api/v1/auth/password/forgot") => json!({"email": "nobody@example.com"}),
+        (_, "/api/v1/auth/password/reset") => json!({"token": "none", "new_password": PASSWORD}),
+        (_, "/api/v1/auth/password/change") => json!({"current_password": "Wrong1one", "new_password": PASSWORD}),
         (_, "/api/v1/auth/register") | ("POST", "/api/v1/users") => new_user(round),
         (_, pattern) if pattern.contains("/users") => json!({"full_name": name}),
         (_, pattern) if pattern.contains("items") => json!({"name": name, "price": 1, "category_id": category}),

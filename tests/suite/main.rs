@@ -27,6 +27,7 @@ mod house;
 mod import;
 mod items;
 mod lists;
+mod mail;
 mod migrations;
 mod readme;
 mod refresh;

@@ -210,7 +210,7 @@ fn who_registers_is_a_user(server: &Server) {
     server.post("/api/v1/categories").bearer(&token).json(&json!({"name": "Mine"})).send().problem(403);
     let mut db = server.db();
     let act = "SELECT coalesce(actor_id, 0) || '|' || actor || '|' || door || '|' || summary AS s FROM changesets ORDER BY id DESC LIMIT 1";
-    assert_eq!(db.texts(act), ["0|anonymous|api|Created user New_One"]);
+    assert_eq!(db.texts(act), ["0|anonymous|api|Registered New_One"]);
     let hash = db.texts("SELECT password_hash AS s FROM users WHERE id = 5").remove(0);
     assert!(hash.starts_with("$2b$04$"), "{hash}");
     register(server, &somebody("nobody_2")).expect(201);

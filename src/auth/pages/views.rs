@@ -43,3 +43,37 @@ pub struct AccountPage {
     /// "12 hours".
     pub longest: String,
 }
+
+/// `GET /admin/forgotten`, and again when the mail is on its way.
+#[derive(Template)]
+#[template(path = "auth/forgotten.html")]
+pub struct ForgottenPage {
+    pub frame: Frame,
+    pub email: String,
+    /// The mail is on its way, if there is such an account.
+    pub sent: bool,
+    pub errors: Errors,
+}
+
+/// `GET /admin/reset?token=` and `/admin/invitation?token=`: choose a password.
+#[derive(Template)]
+#[template(path = "auth/choose.html")]
+pub struct ChoosePage {
+    pub frame: Frame,
+    pub heading: &'static str,
+    pub lead: String,
+    pub action: &'static str,
+    pub submit: &'static str,
+    pub token: String,
+    /// For the browser's password store.
+    pub username: String,
+    pub errors: Errors,
+}
+
+/// A link that is not good any more, and the way out.
+#[derive(Template)]
+#[template(path = "auth/over.html")]
+pub struct OverPage {
+    pub frame: Frame,
+    pub invited: bool,
+}

@@ -5,6 +5,7 @@ pub mod data;
 pub mod db;
 pub mod html;
 pub mod http;
+pub mod mail;
 pub mod postgres;
 pub mod proxy;
 pub mod server;

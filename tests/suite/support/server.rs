@@ -121,6 +121,19 @@ impl Place {
         }
     }
 
+    /// A folder of its own on the same database, which the first one drops: for a second server.
+    pub fn beside(&self) -> Place {
+        let dir = tempfile::Builder::new().prefix("stockroom-test-").tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("data")).unwrap();
+        Place {
+            kind: self.kind,
+            dir,
+            database_url: self.database_url.clone(),
+            env: self.env.clone(),
+            postgres_name: None,
+        }
+    }
+
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Place {
         self.set(name, value);
         self
