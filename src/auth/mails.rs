@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::links;
 use super::token::{Kind, Tokens};
-use crate::app::App;
+use crate::app::{App, KeyUse, hmac_sha256};
 use crate::error::Error;
 use crate::jobs::worker::Worker;
 use crate::jobs::{Failure, Job};
@@ -200,6 +200,13 @@ impl Writer {
         Ok(format!("{}/admin/{page}?token={token}", self.app.base_url()))
     }
 
+    /// The same at each attempt, and no other installation's.
+    fn id_of(&self, job: i64, user: &User) -> String {
+        let of = format!("{job} {} {}", user.id, user.created_at.0);
+        let mark = hex::encode(hmac_sha256(&self.app.key(KeyUse::Tokens), of.as_bytes()));
+        format!("stockroom-{job}-{}", mark.get(..12).unwrap_or(&mark))
+    }
+
     async fn send(&self, job: i64, user: &User, letter: Letter) -> Result<(), Failure> {
         let (app_name, email) = (self.app.config.app_name.as_str(), user.email.as_str());
         let Letter { subject, heading, before, button, url, after } = letter;
@@ -222,7 +229,7 @@ impl Writer {
             subject,
             text: text.map_err(unwritten)?,
             html: html.map_err(unwritten)?,
-            id: format!("stockroom-job-{job}"),
+            id: self.id_of(job, user),
         };
         self.mailer.send(mail).await
     }

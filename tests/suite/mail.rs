@@ -78,7 +78,7 @@ fn who_registers_is_welcomed(server: &Server) {
     assert_eq!(mail.header("Subject"), "Welcome to Stockroom");
     assert_eq!(mail.header("From"), "Stockroom <stockroom@localhost>");
     assert_eq!(mail.header("Auto-Submitted"), "auto-generated");
-    assert!(mail.header("Message-ID").starts_with("<stockroom-job-"), "{}", mail.raw);
+    assert!(mail.header("Message-ID").starts_with("<stockroom-1-"), "{}", mail.raw);
     assert_eq!(mail.link(), format!("{}/admin", server.url));
     assert!(mail.text.contains("Welcome, Ann <b>Ä</b>"), "{}", mail.text);
     assert!(!mail.html.contains("<b>Ä") && mail.html.contains("&#60;b&#62;Ä"), "{}", mail.html);
