@@ -2,6 +2,7 @@
 //! credential into a [`crate::caller::Caller`].
 
 pub mod api;
+pub mod device;
 pub mod identify;
 pub mod links;
 pub mod mails;

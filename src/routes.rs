@@ -143,7 +143,10 @@ routes!(ENTRANCE, register_entrance, "/admin", {
 // The pages behind the sign-in.
 routes!(PAGES, register_pages, "/admin", {
     "" => { GET auth::pages::home }
-    "/account" => { GET auth::pages::account }
+    "/account" => { GET auth::pages::account::show, POST auth::pages::account::save }
+    "/account/password" => { GET auth::pages::account::password_form, POST auth::pages::account::change_password }
+    "/account/sessions/end" => { POST auth::pages::sessions::end }
+    "/account/sessions/end-others" => { POST auth::pages::sessions::end_others }
     "/items" => { GET items::pages::list }
     "/items/new" => { GET items::pages::edit::blank, POST items::pages::edit::create }
     "/items/bulk" => { POST items::pages::bulk::bulk }

@@ -3,6 +3,7 @@
 pub mod assets;
 pub mod caller;
 pub mod compress;
+pub mod conflict;
 pub mod cursor;
 pub mod etag;
 pub mod form;

@@ -1,7 +1,9 @@
-//! The browser's door of signing in: in the order of the routes. What somebody does who cannot is in
-//! `pages/passwords.rs`.
+//! The browser's door of signing in, in the order of the routes. What somebody does who cannot is in
+//! `pages/passwords.rs`, one's own account in `pages/account.rs`, its sessions in `pages/sessions.rs`.
 
+pub mod account;
 pub mod passwords;
+pub mod sessions;
 pub mod views;
 
 use actix_session::Session;
@@ -12,21 +14,19 @@ use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 
 use super::model::SignIn;
 use super::service;
-use super::sessions::{CREDENTIALS, CSRF, USER, random_token};
+use super::sessions::begin;
 use crate::app::App;
 use crate::caller::{Caller, Role};
 use crate::error::Error;
 use crate::fields::{Input, Raw};
-use crate::time::Timestamp;
-use crate::users;
 use crate::users::hashing::Hashing;
-use crate::users::model::{User, UserInput};
+use crate::users::model::UserInput;
 use crate::web::caller::{Anyone, Member};
 use crate::web::form::Form;
 use crate::web::list::Params;
 use crate::web::page::{self, Frame, THEME_COOKIE};
-use crate::web::view::{Errors, When};
-use views::{AccountPage, LoginPage, SetupPage};
+use crate::web::view::Errors;
+use views::{LoginPage, SetupPage};
 
 /// Where the site begins.
 const START: &str = "/admin";
@@ -78,7 +78,7 @@ pub async fn login(
         Ok(signed_in) => {
             let user = signed_in.user.clone();
             app.write(&caller, move |tx| service::note(tx, &signed_in)).await?;
-            begin(&session, &user)?;
+            begin(&req, &session, &user)?;
             Ok(page::see_other(if next.is_empty() { home_of(user.role() == Role::Admin) } else { &next }))
         }
         Err(Error::Unauthenticated(detail)) => refuse(&req, &app, StatusCode::UNAUTHORIZED, username, next, detail),
@@ -96,16 +96,6 @@ fn refuse(
     detail: String,
 ) -> Result<HttpResponse, Error> {
     page::show_as(status, &LoginPage { frame: Frame::of(req, app, "login"), username, next, error: Some(detail) })
-}
-
-/// A new session, never the visitor's old one.
-fn begin(session: &Session, user: &User) -> Result<(), Error> {
-    let kept = |e: actix_session::SessionInsertError| Error::Internal(format!("a session cannot be kept: {e}"));
-    session.clear();
-    session.renew();
-    session.insert(USER, user.id).map_err(kept)?;
-    session.insert(CREDENTIALS, user.credentials_version).map_err(kept)?;
-    session.insert(CSRF, random_token()).map_err(kept)
 }
 
 /// `POST /admin/logout`.
@@ -153,7 +143,7 @@ pub async fn setup(
             return draw_setup(&req, &app, token, &form.input, status, errors);
         }
     };
-    begin(&session, &user)?;
+    begin(&req, &session, &user)?;
     page::flash_ok(&req, format!("Welcome, {}. You are the first admin.", user.username));
     Ok(page::see_other(START))
 }
@@ -174,33 +164,6 @@ fn draw_setup(
         errors,
     };
     page::show_as(status, &page)
-}
-
-/// `GET /admin/account`: who one is.
-///
-/// # Errors
-/// 404 when one was deleted meanwhile.
-pub async fn account(req: HttpRequest, member: Member, app: Data<App>) -> Result<HttpResponse, Error> {
-    let id = member.id();
-    let user = app.look_up(move |conn| Ok(users::store::find(conn, id)?)).await?;
-    let user = user.ok_or_else(|| Error::missing("User", id))?;
-    let now = Timestamp::now();
-    let page = AccountPage {
-        frame: Frame::of(&req, &app, "account"),
-        username: user.username,
-        email: user.email,
-        full_name: user.full_name,
-        role: user.role,
-        created: When::ago(user.created_at, now),
-        last_login: user.last_login_at.map(|at| When::ago(at, now)),
-        idle: counted(app.config.session_idle_minutes, "minute"),
-        longest: counted(app.config.session_max_hours, "hour"),
-    };
-    page::show(&page)
-}
-
-fn counted(count: u32, of: &str) -> String {
-    if count == 1 { format!("1 {of}") } else { format!("{count} {of}s") }
 }
 
 /// `POST /admin/theme`: light, dark, or as the system has it; kept for a year in this browser.

@@ -1,4 +1,6 @@
-//! Signing in, one's own password, and the first admin.
+//! Signing in, one's own password, and the first admin; one's own sessions are in `service/sessions.rs`.
+
+pub mod sessions;
 
 use rand::Rng as _;
 use sha2::{Digest as _, Sha256};

@@ -11,43 +11,57 @@ use crate::time::Timestamp;
 /// A session as the database has it.
 #[derive(Debug, Clone, Queryable)]
 pub struct Session {
+    /// SHA-256 of its key, in hexadecimal digits.
+    pub key_hash: String,
     /// What it holds, as JSON.
     pub state: String,
     /// When it began.
     pub created_at: Timestamp,
     /// When it was last used, to the minute.
     pub seen_at: Timestamp,
-    /// When it ends unless it is used again.
-    pub expires_at: Timestamp,
+    /// The browser that it began in, as it named itself.
+    pub device: Option<String>,
+    /// The address that it began at.
+    pub address: Option<String>,
 }
+
+const COLUMNS: (
+    sessions::key_hash,
+    sessions::state,
+    sessions::created_at,
+    sessions::seen_at,
+    sessions::device,
+    sessions::address,
+) = (sessions::key_hash, sessions::state, sessions::created_at, sessions::seen_at, sessions::device, sessions::address);
 
 /// A session that has not ended.
 pub fn find(conn: &mut Conn, key_hash: &str, now: Timestamp) -> QueryResult<Option<Session>> {
+    sessions::table.find(key_hash).filter(sessions::expires_at.gt(now.0)).select(COLUMNS).get_result(conn).optional()
+}
+
+/// The sessions of a user that have not ended, last used first.
+pub fn of_user(conn: &mut Conn, user_id: i64, now: Timestamp, limit: i64) -> QueryResult<Vec<Session>> {
     sessions::table
-        .find(key_hash)
+        .filter(sessions::user_id.eq(user_id))
         .filter(sessions::expires_at.gt(now.0))
-        .select((sessions::state, sessions::created_at, sessions::seen_at, sessions::expires_at))
-        .get_result(conn)
-        .optional()
+        .order((sessions::seen_at.desc(), sessions::created_at.desc(), sessions::key_hash))
+        .limit(limit)
+        .select(COLUMNS)
+        .load(conn)
 }
 
 /// Begins a session.
-pub fn insert(
-    conn: &mut Conn,
-    key_hash: &str,
-    user_id: Option<i64>,
-    state: &str,
-    now: Timestamp,
-    expires: Timestamp,
-) -> QueryResult<usize> {
+pub fn insert(conn: &mut Conn, user_id: Option<i64>, session: &Session, expires: Timestamp) -> QueryResult<usize> {
     diesel::insert_into(sessions::table)
         .values((
-            sessions::key_hash.eq(key_hash),
+            sessions::key_hash.eq(&session.key_hash),
             sessions::user_id.eq(user_id),
-            sessions::state.eq(state),
-            sessions::created_at.eq(now.0),
-            sessions::seen_at.eq(now.0),
+            sessions::state.eq(&session.state),
+            sessions::created_at.eq(session.created_at.0),
+            sessions::seen_at.eq(session.seen_at.0),
             sessions::expires_at.eq(expires.0),
+            sessions::device.eq(&session.device),
+            sessions::address.eq(&session.address),
         ))
         .execute(conn)
 }
@@ -76,6 +90,18 @@ pub fn touch(conn: &mut Conn, key_hash: &str, now: Timestamp, expires: Timestamp
 /// Ends a session.
 pub fn delete(conn: &mut Conn, key_hash: &str) -> QueryResult<usize> {
     diesel::delete(sessions::table.find(key_hash)).execute(conn)
+}
+
+/// Ends a session of a user, named by the hexadecimal digits that its hash begins with; how many it was.
+pub fn delete_of(conn: &mut Conn, user_id: i64, begins: &str) -> QueryResult<usize> {
+    let named = sessions::key_hash.like(format!("{begins}%"));
+    diesel::delete(sessions::table.filter(sessions::user_id.eq(user_id)).filter(named)).execute(conn)
+}
+
+/// Ends the sessions of a user but the one whose hash begins with these hexadecimal digits.
+pub fn delete_others(conn: &mut Conn, user_id: i64, begins: &str) -> QueryResult<usize> {
+    let others = sessions::key_hash.not_like(format!("{begins}%"));
+    diesel::delete(sessions::table.filter(sessions::user_id.eq(user_id)).filter(others)).execute(conn)
 }
 
 /// Removes what has ended.

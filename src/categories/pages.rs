@@ -113,14 +113,8 @@ pub async fn save(
 ) -> Result<HttpResponse, Error> {
     let id = id.into_inner();
     let input = CategoryInput::read(&form.input);
-    let expected = match form.input.typed("version").parse() {
-        Ok(version) => Expected::Versions(vec![version]),
-        Err(_) => {
-            return Err(Error::Malformed(
-                "The form does not say which version it changes. Load the page again.".to_owned(),
-            ));
-        }
-    };
+    let seen = form.input.typed("version").parse().map_err(|_| page::unversioned())?;
+    let expected = Expected::Versions(vec![seen]);
     match app.write(&admin, move |tx| service::update(tx, id, input, Mode::Replace, &expected)).await {
         Ok(category) => {
             page::flash_ok(&req, format!("Saved {}", category.name));

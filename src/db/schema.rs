@@ -93,6 +93,8 @@ diesel::table! {
         created_at -> BigInt,
         seen_at -> BigInt,
         expires_at -> BigInt,
+        device -> Nullable<Text>,
+        address -> Nullable<Text>,
     }
 }
 

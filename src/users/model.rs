@@ -14,6 +14,20 @@ use crate::time::Timestamp;
 
 pub use input::{UserInput, may_set};
 
+/// The fields that somebody may set of themselves: as they are called, and as people call them.
+pub const PROFILE: [(&str, &str); 4] =
+    [("username", "Username"), ("full_name", "Full name"), ("age", "Age"), ("website", "Website")];
+/// The fields that an admin may set, in the order of the form.
+pub const FIELDS: [(&str, &str); 7] = [
+    ("email", "E-mail"),
+    ("username", "Username"),
+    ("full_name", "Full name"),
+    ("age", "Age"),
+    ("website", "Website"),
+    ("role", "Role"),
+    ("is_active", "Active"),
+];
+
 /// A user as the database has it; what is written out is what clients and the audit log see: everything but
 /// what proves who they are.
 #[derive(Debug, Clone, Queryable, Serialize)]

@@ -1,10 +1,12 @@
 //! What can be done with users.
 
+use serde_json::{Map, Value};
+
 use super::mails::{Invitation, PasswordChanged, Welcome};
 use super::model::{NewUser, User, UserInput, may_set};
 use super::store;
 use crate::caller::{Caller, Role};
-use crate::changes::{Expected, Tx};
+use crate::changes::{Expected, Tx, history};
 use crate::db::{Conn, unique};
 use crate::error::Error;
 use crate::items;
@@ -60,6 +62,16 @@ pub fn invite_again(tx: &mut Tx<'_>, id: i64) -> Result<User, Error> {
 /// 404, also for whom the caller may not know of.
 pub fn get(conn: &mut Conn, caller: &Caller, id: i64) -> Result<User, Error> {
     visible(store::find(conn, id)?, caller, id)
+}
+
+/// A user, and their fields as they were at a version that somebody has seen.
+///
+/// # Errors
+/// 404 for a user that does not exist.
+pub fn with_version(conn: &mut Conn, id: i64, version: i64) -> Result<(User, Map<String, Value>), Error> {
+    let user = store::find(conn, id)?.ok_or_else(|| Error::missing("User", id))?;
+    let before = history::at_version(conn, &user, version)?;
+    Ok((user, before))
 }
 
 /// Who is no admin knows of nobody but themselves.
@@ -170,6 +182,14 @@ pub fn set_active(tx: &mut Tx<'_>, id: i64, active: bool) -> Result<User, Error>
     keep_an_admin(tx, id, active)?;
     let verb = if active { "Activated" } else { "Deactivated" };
     change(tx, id, verb, |user| user.is_active = active)
+}
+
+/// Ends everything that a user is signed in with: sessions, access tokens, refresh tokens. Their password stays.
+///
+/// # Errors
+/// 404 for a user that does not exist.
+pub fn end_sessions(tx: &mut Tx<'_>, id: i64) -> Result<User, Error> {
+    change(tx, id, "Ended the sessions of", |_| {})
 }
 
 fn keep_an_admin(tx: &mut Tx<'_>, id: i64, stays: bool) -> Result<(), Error> {

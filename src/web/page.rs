@@ -186,6 +186,11 @@ pub fn mistakes(error: Error) -> Result<(StatusCode, Errors), Error> {
     }
 }
 
+/// What a form is told that does not say which version it changes.
+pub fn unversioned() -> Error {
+    Error::Malformed("The form does not say which version it changes. Load the page again.".to_owned())
+}
+
 /// A checkbox that is not ticked is not sent at all; in a form that has one, absent means false.
 pub fn checkbox(input: &mut Input, name: &str) {
     if input.get(name).is_none() {

@@ -99,13 +99,25 @@ const ADMIN: &[(Expected, bool)] = &[
     (row("GET /admin/categories/{id}/delete", [303, 403, 403, 403, 200, 303]), false),
     (row("POST /admin/categories/{id}/delete", [303, 403, 403, 403, 303, 303]), true),
     (row("GET /admin/account", [303, 200, 200, 200, 200, 303]), false),
+    (row("POST /admin/account", [303, 303, 303, 303, 303, 303]), true),
+    (row("GET /admin/account/password", [303, 303, 303, 303, 303, 303]), false),
+    // What is sent to these is no password and no session.
+    (row("POST /admin/account/password", [303, 422, 422, 422, 422, 303]), true),
+    (row("POST /admin/account/sessions/end", [303, 404, 404, 404, 404, 303]), true),
     (row("POST /admin/theme", [303, 303, 303, 303, 303, 303]), true),
     (row("POST /admin/logout", [303, 303, 303, 303, 303, 303]), true),
 ];
 
-/// Tested by name elsewhere, with tokens of their own: the way in.
-const ELSEWHERE: &[&str] =
-    &["POST /admin/login", "POST /admin/setup", "POST /admin/forgotten", "POST /admin/reset", "POST /admin/invitation"];
+/// Tested by name elsewhere: the way in, with tokens of its own, and what ends the credentials that this table goes on
+/// with.
+const ELSEWHERE: &[&str] = &[
+    "POST /admin/login",
+    "POST /admin/setup",
+    "POST /admin/forgotten",
+    "POST /admin/reset",
+    "POST /admin/invitation",
+    "POST /admin/account/sessions/end-others",
+];
 
 #[test]
 fn every_route_is_in_the_table_and_every_row_is_a_route() {

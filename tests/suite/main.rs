@@ -32,6 +32,7 @@ mod migrations;
 mod readme;
 mod refresh;
 mod search;
+mod sessions;
 mod setup;
 mod tokens;
 mod transport;

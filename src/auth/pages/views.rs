@@ -27,17 +27,20 @@ pub struct SetupPage {
     pub errors: Errors,
 }
 
-/// `GET /admin/account`.
+/// `GET /admin/account`, and again after a form of it was refused.
 #[derive(Template)]
 #[template(path = "auth/account.html")]
 pub struct AccountPage {
     pub frame: Frame,
     pub username: String,
     pub email: String,
-    pub full_name: Option<String>,
     pub role: String,
     pub created: When,
     pub last_login: Option<When>,
+    pub profile: Profile,
+    /// What is wrong with the form of the password; passwords are never shown again.
+    pub password: Errors,
+    pub sessions: Vec<SessionRow>,
     /// "30 minutes".
     pub idle: String,
     /// "12 hours".
@@ -76,4 +79,38 @@ pub struct ChoosePage {
 pub struct OverPage {
     pub frame: Frame,
     pub invited: bool,
+}
+
+impl AccountPage {
+    /// Whether there is another session than this one.
+    pub fn has_others(&self) -> bool {
+        self.sessions.iter().any(|session| !session.own)
+    }
+}
+
+/// What somebody may set of themselves, as it was typed.
+#[derive(Clone, Debug, Default)]
+pub struct Profile {
+    pub username: String,
+    pub full_name: String,
+    pub age: String,
+    pub website: String,
+    /// The version that is being changed.
+    pub version: String,
+    pub errors: Errors,
+}
+
+/// One session.
+#[derive(Clone, Debug)]
+pub struct SessionRow {
+    pub id: String,
+    /// "Firefox on Linux".
+    pub device: String,
+    /// As the browser named itself.
+    pub agent: String,
+    pub address: String,
+    pub begun: When,
+    pub used: When,
+    /// Whether this page was asked for in it.
+    pub own: bool,
 }

@@ -80,14 +80,8 @@ pub async fn save(
         form.input = conflict::chosen(&form.input, &current);
     }
     page::checkbox(&mut form.input, "is_active");
-    let expected = match form.input.typed("version").parse() {
-        Ok(version) => Expected::Versions(vec![version]),
-        Err(_) => {
-            return Err(Error::Malformed(
-                "The form does not say which version it changes. Load the page again.".to_owned(),
-            ));
-        }
-    };
+    let seen = form.input.typed("version").parse().map_err(|_| page::unversioned())?;
+    let expected = Expected::Versions(vec![seen]);
     let input = read(&form.input);
     match app.write(&admin, move |tx| service::update(tx, id, input, Mode::Replace, &expected)).await {
         Ok(item) => {

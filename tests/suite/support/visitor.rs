@@ -10,6 +10,8 @@ use std::{collections::BTreeMap, sync::Mutex};
 pub struct Visitor<'a> {
     pub server: &'a Server,
     pub cookies: Mutex<BTreeMap<String, String>>,
+    /// How the browser names itself.
+    pub agent: Option<String>,
 }
 
 /// A page as it came.
@@ -47,7 +49,12 @@ impl Shown {
 
 impl<'a> Visitor<'a> {
     pub fn stranger(server: &'a Server) -> Visitor<'a> {
-        Visitor { server, cookies: Mutex::default() }
+        Visitor { server, cookies: Mutex::default(), agent: None }
+    }
+
+    /// In a browser that names itself so.
+    pub fn in_browser(server: &'a Server, agent: &str) -> Visitor<'a> {
+        Visitor { agent: Some(agent.into()), ..Visitor::stranger(server) }
     }
 
     /// Signed in through the form.
@@ -97,6 +104,9 @@ impl<'a> Visitor<'a> {
 
     fn send(&self, method: &str, path: &str, fields: Option<&[(String, String)]>) -> Shown {
         let mut call = self.server.call(method, path).header("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
+        if let Some(agent) = &self.agent {
+            call = call.header("user-agent", agent.as_str());
+        }
         let cookies = self.cookie_header();
         if !cookies.is_empty() {
             call = call.header("cookie", cookies);
