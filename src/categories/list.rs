@@ -1,25 +1,23 @@
 //! A list of categories: what may be asked, and how it is found.
 
-use serde_json::Value;
-
 use super::model::{Category, Counted};
 use super::service;
-use super::store::{Order, Page};
+use super::store::Order;
 use crate::caller::Caller;
 use crate::db::Conn;
 use crate::error::Error;
 use crate::fields::FieldErrors;
-use crate::web::cursor;
-use crate::web::list::{Listing, Params, Window};
+use crate::web::list::{Listing, Params};
+use crate::web::sorted::Sorted;
+
+/// By what it can be sorted.
+const COLUMNS: [(&str, Order); 3] = [("id", Order::Id), ("name", Order::Name), ("created_at", Order::CreatedAt)];
 
 /// A list that somebody asked for.
 #[derive(Debug, Clone)]
 pub struct Query {
-    /// Which part.
-    pub window: Window,
-    page: Page,
-    context: String,
-    key: [u8; 32],
+    contains: Option<String>,
+    sorted: Sorted<Order>,
 }
 
 impl Query {
@@ -28,40 +26,18 @@ impl Query {
     /// # Errors
     /// 400 for a bad window or cursor, 422 with every other mistake.
     pub fn parse(params: &Params, path: &str, key: [u8; 32]) -> Result<Self, Error> {
-        let mut errors = FieldErrors::default();
-        let window = Window::parse(params, &mut errors)?;
-        let sort = params.get("sort").unwrap_or("name");
-        let (descending, column) = sort.strip_prefix('-').map_or((false, sort), |column| (true, column));
-        let order = match column {
-            "name" => Order::Name,
-            "created_at" => Order::CreatedAt,
-            "id" => Order::Id,
-            _ => {
-                errors.add("sort", "unknown", "must be one of id, name, created_at, with - for largest first");
-                Order::Name
-            }
-        };
-        if !errors.is_empty() {
-            return Err(Error::Invalid(errors));
-        }
-        let context = params.context(path);
-        let after = match &window {
-            Window::Cursor { cursor: Some(text), .. } => Some(cursor::place(&cursor::open(&key, &context, text)?)?),
-            _ => None,
-        };
-        let (skip, limit) = window.span();
         let contains = params.get("q").map(|q| q.trim().to_lowercase()).filter(|q| !q.is_empty());
-        let page = Page { contains, order, descending, after, skip, limit: limit + 1 };
-        Ok(Self { window, page, context, key })
+        let sorted = Sorted::parse(params, path, key, &COLUMNS, ("name", Order::Name), FieldErrors::default())?;
+        Ok(Self { contains, sorted })
     }
 
-    fn cursor_after(&self, last: &Category) -> String {
-        let key = match self.page.order {
-            Order::Name => last.name_key.clone(),
-            Order::CreatedAt => last.created_at.0.to_string(),
-            Order::Id => last.id.to_string(),
+    fn place(&self, of: &Category) -> (String, i64) {
+        let key = match self.sorted.span.order {
+            Order::Name => of.name_key.clone(),
+            Order::CreatedAt => of.created_at.0.to_string(),
+            Order::Id => of.id.to_string(),
         };
-        cursor::seal(&self.key, &self.context, &[Value::from(key), Value::from(last.id)])
+        (key, of.id)
     }
 }
 
@@ -70,7 +46,8 @@ impl Query {
 /// # Errors
 /// Only the database's.
 pub fn find(conn: &mut Conn, caller: &Caller, query: &Query) -> Result<Listing<Counted>, Error> {
-    let total = if query.window.counts() { Some(service::total(conn, query.page.contains.as_deref())?) } else { None };
-    let rows = service::list(conn, caller, &query.page)?;
-    Ok(Listing::cut(rows, total, query.window.clone(), |last| query.cursor_after(&last.category)))
+    let contains = query.contains.as_deref();
+    let total = if query.sorted.window.counts() { Some(service::total(conn, contains)?) } else { None };
+    let rows = service::list(conn, caller, contains, &query.sorted.span)?;
+    Ok(query.sorted.listing(rows, total, |last| query.place(&last.category)))
 }

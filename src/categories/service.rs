@@ -10,6 +10,7 @@ use crate::db::effects::counter;
 use crate::db::{Conn, unique};
 use crate::error::Error;
 use crate::fields::Mode;
+use crate::web::sorted::Span;
 
 fn may_change(caller: &Caller) -> Result<(), Error> {
     if caller.is_admin() { Ok(()) } else { Err(caller.refusal("change categories")) }
@@ -38,8 +39,13 @@ pub fn counted(conn: &mut Conn, caller: &Caller, category: Category) -> Result<C
 ///
 /// # Errors
 /// Only the database's.
-pub fn list(conn: &mut Conn, caller: &Caller, page: &store::Page) -> Result<Vec<Counted>, Error> {
-    let rows = store::list(conn, page)?;
+pub fn list(
+    conn: &mut Conn,
+    caller: &Caller,
+    contains: Option<&str>,
+    span: &Span<store::Order>,
+) -> Result<Vec<Counted>, Error> {
+    let rows = store::list(conn, contains, span)?;
     let ids: Vec<i64> = rows.iter().map(|c| c.id).collect();
     let counts = store::item_counts(conn, &ids, !caller.is_admin())?;
     let with_count = |category: Category| {

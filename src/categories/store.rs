@@ -9,6 +9,7 @@ use crate::db::Conn;
 use crate::db::portable::contains as pattern;
 use crate::db::schema::{categories, counters};
 use crate::time::Timestamp;
+use crate::web::sorted::Span;
 
 /// The counter of a category's items.
 pub fn items_in(id: i64) -> String {
@@ -68,27 +69,10 @@ pub fn all(conn: &mut Conn) -> QueryResult<Vec<Category>> {
     categories::table.order((categories::name_key, categories::id)).select(categories::all_columns).load(conn)
 }
 
-/// Where a page of a list begins and how it goes on.
-#[derive(Debug, Clone)]
-pub struct Page {
-    /// Words that the name must contain, lower-cased.
-    pub contains: Option<String>,
-    /// The order.
-    pub order: Order,
-    /// Largest first.
-    pub descending: bool,
-    /// After this row: its key and id.
-    pub after: Option<(String, i64)>,
-    /// Rows to leave out at the start.
-    pub skip: i64,
-    /// Rows to give at most.
-    pub limit: i64,
-}
-
 /// A page of categories.
-pub fn list(conn: &mut Conn, page: &Page) -> QueryResult<Vec<Category>> {
+pub fn list(conn: &mut Conn, contains: Option<&str>, page: &Span<Order>) -> QueryResult<Vec<Category>> {
     let mut query = categories::table.select(categories::all_columns).into_boxed();
-    if let Some(text) = &page.contains {
+    if let Some(text) = contains {
         query = query.filter(categories::name_key.like(pattern(text)).escape('\\'));
     }
     if let Some((key, id)) = &page.after {

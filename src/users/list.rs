@@ -1,23 +1,27 @@
 //! A list of users: what may be asked, and how it is found.
 
-use serde_json::Value;
-
-use super::model::User;
-use super::store::page::{self, Filter, Order, Page};
+use super::model::{Status, User};
+use super::store::page::{self, Filter, Order};
 use crate::db::Conn;
 use crate::error::Error;
 use crate::fields::FieldErrors;
-use crate::web::cursor;
-use crate::web::list::{Listing, Params, Window};
+use crate::web::list::{Listing, Params};
+use crate::web::sorted::Sorted;
+
+/// By what it can be sorted.
+const COLUMNS: [(&str, Order); 5] = [
+    ("id", Order::Id),
+    ("username", Order::Username),
+    ("email", Order::Email),
+    ("created_at", Order::CreatedAt),
+    ("last_login_at", Order::LastLoginAt),
+];
 
 /// A list that somebody asked for.
 #[derive(Debug, Clone)]
 pub struct Query {
-    /// Which part.
-    pub window: Window,
-    page: Page,
-    context: String,
-    key: [u8; 32],
+    filter: Filter,
+    sorted: Sorted<Order>,
 }
 
 impl Query {
@@ -26,54 +30,59 @@ impl Query {
     /// # Errors
     /// 400 for a bad window or cursor, 422 with every other mistake.
     pub fn parse(params: &Params, path: &str, key: [u8; 32]) -> Result<Self, Error> {
+        Self::parse_or(params, path, key, ("id", Order::Id))
+    }
+
+    /// As [`Query::parse`], in another order when none is asked for.
+    ///
+    /// # Errors
+    /// As [`Query::parse`].
+    pub fn parse_or(params: &Params, path: &str, key: [u8; 32], default: (&str, Order)) -> Result<Self, Error> {
         let mut errors = FieldErrors::default();
-        let window = Window::parse(params, &mut errors)?;
-        let sort = params.get("sort").unwrap_or("id");
-        let (descending, column) = sort.strip_prefix('-').map_or((false, sort), |column| (true, column));
-        let order = match column {
-            "id" => Order::Id,
-            "username" => Order::Username,
-            "created_at" => Order::CreatedAt,
-            _ => {
-                errors.add("sort", "unknown", "must be one of id, username, created_at, with - for largest first");
-                Order::Id
-            }
-        };
         let part = |name: &str| params.get(name).map(|text| text.trim().to_lowercase()).filter(|text| !text.is_empty());
         let role = part("role");
+        // A bound beyond what fits leaves nobody, one below it whoever has an age.
+        let min_age = params
+            .integer("min_age", &mut errors)
+            .map(|age| i32::try_from(age.clamp(i32::MIN.into(), i32::MAX.into())).unwrap_or(i32::MAX));
         if role.as_ref().is_some_and(|role| role.parse::<crate::caller::Role>().is_err()) {
             errors.add("role", "format", "must be admin, user or guest");
         }
         let filter = Filter {
             contains: part("q"),
             username: part("username"),
-            // A bound beyond what fits leaves nobody, one below it whoever has an age.
-            min_age: params
-                .integer("min_age", &mut errors)
-                .map(|age| i32::try_from(age.clamp(i32::MIN.into(), i32::MAX.into())).unwrap_or(i32::MAX)),
+            min_age,
             role,
             is_active: params.boolean("is_active", &mut errors),
+            has_password: None,
         };
-        if !errors.is_empty() {
-            return Err(Error::Invalid(errors));
-        }
-        let context = params.context(path);
-        let after = match &window {
-            Window::Cursor { cursor: Some(text), .. } => Some(cursor::place(&cursor::open(&key, &context, text)?)?),
-            _ => None,
-        };
-        let (skip, limit) = window.span();
-        let page = Page { filter, order, descending, after, skip, limit: limit + 1 };
-        Ok(Self { window, page, context, key })
+        let sorted = Sorted::parse(params, path, key, &COLUMNS, default, errors)?;
+        Ok(Self { filter, sorted })
     }
 
-    fn cursor_after(&self, last: &User) -> String {
-        let key = match self.page.order {
-            Order::Username => last.username_key.clone(),
-            Order::CreatedAt => last.created_at.0.to_string(),
-            Order::Id => last.id.to_string(),
+    /// Only those who are in this state.
+    #[must_use]
+    pub fn only(mut self, status: Option<Status>) -> Self {
+        if let Some(status) = status {
+            self.filter.is_active = Some(status != Status::Inactive);
+            self.filter.has_password = match status {
+                Status::Active => Some(true),
+                Status::Invited => Some(false),
+                Status::Inactive => None,
+            };
+        }
+        self
+    }
+
+    fn place(&self, of: &User) -> (String, i64) {
+        let key = match self.sorted.span.order {
+            Order::Username => of.username_key.clone(),
+            Order::Email => of.email.clone(),
+            Order::CreatedAt => of.created_at.0.to_string(),
+            Order::LastLoginAt => of.last_login_at.map_or(0, |at| at.0).to_string(),
+            Order::Id => of.id.to_string(),
         };
-        cursor::seal(&self.key, &self.context, &[Value::from(key), Value::from(last.id)])
+        (key, of.id)
     }
 }
 
@@ -82,7 +91,7 @@ impl Query {
 /// # Errors
 /// Only the database's.
 pub fn find(conn: &mut Conn, query: &Query) -> Result<Listing<User>, Error> {
-    let total = if query.window.counts() { Some(page::count(conn, &query.page.filter)?) } else { None };
-    let rows = page::list(conn, &query.page)?;
-    Ok(Listing::cut(rows, total, query.window.clone(), |last| query.cursor_after(last)))
+    let total = if query.sorted.window.counts() { Some(page::count(conn, &query.filter)?) } else { None };
+    let rows = page::list(conn, &query.filter, &query.sorted.span)?;
+    Ok(query.sorted.listing(rows, total, |last| query.place(last)))
 }

@@ -68,7 +68,41 @@ pub struct User {
     pub last_login_at: Option<Timestamp>,
 }
 
+/// Whether somebody can come in, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// They may.
+    Active,
+    /// They may once they have chosen a password.
+    Invited,
+    /// They may not.
+    Inactive,
+}
+
+impl Status {
+    /// All of them.
+    pub const ALL: [Status; 3] = [Status::Active, Status::Invited, Status::Inactive];
+
+    /// As it is asked for.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Invited => "invited",
+            Self::Inactive => "inactive",
+        }
+    }
+}
+
 impl User {
+    /// Whether they can come in.
+    pub fn status(&self) -> Status {
+        match (self.is_active, &self.password_hash) {
+            (false, _) => Status::Inactive,
+            (true, None) => Status::Invited,
+            (true, Some(_)) => Status::Active,
+        }
+    }
+
     /// The role, parsed. What the database holds is one of three; anything else may do the least.
     pub fn role(&self) -> Role {
         Role::from_str(&self.role).unwrap_or(Role::Guest)

@@ -1,20 +1,21 @@
-//! Two people edited one item: the second sees both versions, field by field, and chooses. Nothing is lost.
+//! Two people edited one item: what `web/conflict.rs` needs to know of items.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::category_name;
-use super::views::{ConflictField, ItemConflictPage, ItemValues};
+use super::views::{ItemConflictPage, ItemValues};
+use super::{PATH, category_name};
 use crate::app::App;
 use crate::categories;
 use crate::decimal::Amount;
 use crate::error::Error;
-use crate::fields::{Input, Raw};
+use crate::fields::Input;
 use crate::items::model::{FIELDS, Item};
 use crate::items::service;
 use crate::time::Timestamp;
 use crate::web::caller::Admin;
+use crate::web::conflict::{self, Conflict, Fields};
 use crate::web::page::{self, Frame};
 use crate::web::view::When;
 
@@ -39,31 +40,27 @@ pub async fn show(req: &HttpRequest, admin: &Admin, app: &App, id: i64, mine: &I
         "is_active" => if is_true(raw) { "Yes" } else { "No" }.to_owned(),
         _ => raw.to_owned(),
     };
-    let (mut differing, mut equal) = (Vec::new(), Vec::new());
-    for (name, label) in FIELDS {
-        let (mine_raw, theirs_raw) = (normal(name, mine.typed(name)), value_of(&theirs, name));
-        // Only they changed it: theirs stands unless I say otherwise.
-        let mine_is_old = mine_raw == value_of(&before, name);
-        let field = ConflictField {
-            name,
-            label,
-            mine: shown(name, &mine_raw),
-            theirs: shown(name, &theirs_raw),
-            pick_mine: !mine_is_old,
-            mine_raw,
-        };
-        if field.mine_raw == theirs_raw { equal.push(field) } else { differing.push(field) }
-    }
+    let (differing, equal) = conflict::compare(
+        &FIELDS,
+        |name| normal(name, mine.typed(name)),
+        |name| value_of(&theirs, name),
+        |name| value_of(&before, name),
+        shown,
+    );
     let (theirs_by, at) = last.unwrap_or_else(|| ("somebody".to_owned(), item.updated_at));
     let page = ItemConflictPage {
         frame: Frame::of(req, app, "items"),
         item_id: id,
         item_name: item.name.clone(),
-        version: item.version,
-        theirs_by,
-        theirs_at: When::ago(at, Timestamp::now()),
-        differing,
-        equal,
+        conflict: Conflict {
+            action: format!("{PATH}/{id}/edit"),
+            back: format!("{PATH}/{id}"),
+            version: item.version,
+            theirs_by,
+            theirs_at: When::ago(at, Timestamp::now()),
+            differing,
+            equal,
+        },
     };
     page::show_as(StatusCode::CONFLICT, &page)
 }
@@ -71,20 +68,13 @@ pub async fn show(req: &HttpRequest, admin: &Admin, app: &App, id: i64, mine: &I
 /// The fields that somebody chose: of each, mine or theirs.
 pub fn chosen(form: &Input, current: &Item) -> Input {
     let theirs = posted(current);
-    let mut fields = vec![("version".to_owned(), Raw::Text(form.typed("version").to_owned()))];
-    for (name, _) in FIELDS {
-        let take_theirs = form.typed(&format!("pick_{name}")) == "theirs";
-        let value = if take_theirs { value_of(&theirs, name) } else { form.typed(&format!("mine_{name}")).to_owned() };
-        let raw = if value.is_empty() { Raw::Null } else { Raw::Text(value) };
-        fields.push((name.to_owned(), raw));
-    }
-    Input::new(crate::fields::Source::Text, fields)
+    conflict::chosen(form, &FIELDS, |name| value_of(&theirs, name))
 }
 
 /// An item as the form posts it.
-fn posted(item: &Item) -> Map<String, Value> {
+fn posted(item: &Item) -> Fields {
     let values = ItemValues::of(item);
-    let mut fields = Map::new();
+    let mut fields = Fields::new();
     let mut put = |name: &str, value: String| fields.insert(name.to_owned(), Value::from(value));
     put("name", values.name);
     put("sku", values.sku);
@@ -97,13 +87,8 @@ fn posted(item: &Item) -> Map<String, Value> {
     fields
 }
 
-fn value_of(fields: &Map<String, Value>, name: &str) -> String {
-    let text = match fields.get(name) {
-        Some(Value::String(text)) => text.clone(),
-        None | Some(Value::Null) => String::new(),
-        Some(other) => other.to_string(),
-    };
-    normal(name, &text)
+fn value_of(fields: &Fields, name: &str) -> String {
+    normal(name, &conflict::text(fields, name))
 }
 
 /// `1.50` and `1.5` are the same price; `on` and `true` the same tick.

@@ -4,6 +4,7 @@ use askama::Template;
 
 use crate::decimal::Amount;
 use crate::items::model::Item;
+use crate::web::conflict::Conflict;
 use crate::web::page::Frame;
 use crate::web::view::{Chip, Choice, ColumnHead, Errors, Money, Pagination, When};
 
@@ -148,26 +149,7 @@ pub struct ItemConflictPage {
     pub frame: Frame,
     pub item_id: i64,
     pub item_name: String,
-    pub version: i64,
-    pub theirs_by: String,
-    pub theirs_at: When,
-    pub differing: Vec<ConflictField>,
-    pub equal: Vec<ConflictField>,
-}
-
-/// One field in both versions.
-#[derive(Clone, Debug)]
-pub struct ConflictField {
-    /// The form's name: `category_id`.
-    pub name: &'static str,
-    pub label: &'static str,
-    /// As it is posted.
-    pub mine_raw: String,
-    /// As they are read; empty shows as "empty".
-    pub mine: String,
-    pub theirs: String,
-    /// Which is chosen at first: mine where I changed it, theirs where only they did.
-    pub pick_mine: bool,
+    pub conflict: Conflict,
 }
 
 /// `GET /admin/items/{id}/delete`.

@@ -7,6 +7,7 @@ use crate::db::portable::contains as pattern;
 use crate::db::schema::users;
 use crate::db::{Conn, MultiBackend};
 use crate::users::model::User;
+use crate::web::sorted::Span;
 
 /// Which users.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub struct Filter {
     pub role: Option<String>,
     /// Active or not.
     pub is_active: Option<bool>,
+    /// Whether they have chosen a password.
+    pub has_password: Option<bool>,
 }
 
 /// By what a list can be ordered.
@@ -30,30 +33,22 @@ pub enum Order {
     Id,
     /// By name, without regard to case.
     Username,
+    /// By e-mail address.
+    Email,
     /// By age of the account.
     CreatedAt,
-}
-
-/// Where a page of a list begins and how it goes on.
-#[derive(Debug, Clone)]
-pub struct Page {
-    /// Which users.
-    pub filter: Filter,
-    /// The order.
-    pub order: Order,
-    /// Largest first.
-    pub descending: bool,
-    /// After this row: its key and id.
-    pub after: Option<(String, i64)>,
-    /// Rows to leave out at the start.
-    pub skip: i64,
-    /// Rows to give at most.
-    pub limit: i64,
+    /// By last sign-in; who never signed in comes before all others.
+    LastLoginAt,
 }
 
 diesel::define_sql_function!(
     /// Lower-case; on SQLite of ASCII letters only.
     fn lower(text: diesel::sql_types::Nullable<diesel::sql_types::Text>) -> diesel::sql_types::Nullable<diesel::sql_types::Text>
+);
+
+diesel::define_sql_function!(
+    /// The first that is not null.
+    fn coalesce(one: diesel::sql_types::Nullable<diesel::sql_types::BigInt>, other: diesel::sql_types::BigInt) -> diesel::sql_types::BigInt
 );
 
 type Boxed<'q> = IntoBoxed<'q, users::table, MultiBackend>;
@@ -81,17 +76,31 @@ fn filtered<'q>(mut query: Boxed<'q>, filter: &Filter) -> Boxed<'q> {
     if let Some(active) = filter.is_active {
         query = query.filter(users::is_active.eq(active));
     }
+    match filter.has_password {
+        Some(true) => query = query.filter(users::password_hash.is_not_null()),
+        Some(false) => query = query.filter(users::password_hash.is_null()),
+        None => {}
+    }
     query
 }
 
 /// A page of users.
-pub fn list(conn: &mut Conn, page: &Page) -> QueryResult<Vec<User>> {
-    let mut query = filtered(users::table.into_boxed(), &page.filter);
+pub fn list(conn: &mut Conn, filter: &Filter, page: &Span<Order>) -> QueryResult<Vec<User>> {
+    let signed_in = || coalesce(users::last_login_at, 0);
+    let mut query = filtered(users::table.into_boxed(), filter);
     if let Some((key, id)) = page.after.clone() {
         let number = key.parse::<i64>().unwrap_or_default();
         query = match (page.order, page.descending) {
             (Order::Username, false) => query.filter(users::username_key.gt(key)),
             (Order::Username, true) => query.filter(users::username_key.lt(key)),
+            (Order::Email, false) => query.filter(users::email.gt(key)),
+            (Order::Email, true) => query.filter(users::email.lt(key)),
+            (Order::LastLoginAt, false) => {
+                query.filter(signed_in().gt(number).or(signed_in().eq(number).and(users::id.gt(id))))
+            }
+            (Order::LastLoginAt, true) => {
+                query.filter(signed_in().lt(number).or(signed_in().eq(number).and(users::id.lt(id))))
+            }
             (Order::CreatedAt, false) => {
                 query.filter(users::created_at.gt(number).or(users::created_at.eq(number).and(users::id.gt(id))))
             }
@@ -105,6 +114,10 @@ pub fn list(conn: &mut Conn, page: &Page) -> QueryResult<Vec<User>> {
     query = match (page.order, page.descending) {
         (Order::Username, false) => query.order(users::username_key.asc()),
         (Order::Username, true) => query.order(users::username_key.desc()),
+        (Order::Email, false) => query.order(users::email.asc()),
+        (Order::Email, true) => query.order(users::email.desc()),
+        (Order::LastLoginAt, false) => query.order((signed_in().asc(), users::id.asc())),
+        (Order::LastLoginAt, true) => query.order((signed_in().desc(), users::id.desc())),
         (Order::CreatedAt, false) => query.order((users::created_at.asc(), users::id.asc())),
         (Order::CreatedAt, true) => query.order((users::created_at.desc(), users::id.desc())),
         (Order::Id, false) => query.order(users::id.asc()),

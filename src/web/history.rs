@@ -1,0 +1,116 @@
+//! The history of one thing, as a page shows it: newest first, each act with what it changed.
+
+use serde_json::{Map, Value};
+
+use super::list::{Params, Window};
+use super::page::initials;
+use super::view::{When, url};
+use crate::changes::history::Entry;
+
+/// A part of a thing's history.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    pub entries: Vec<HistoryEntry>,
+    pub newer_url: Option<String>,
+    pub older_url: Option<String>,
+}
+
+/// One change of the thing, with what its changeset says.
+#[derive(Clone, Debug)]
+pub struct HistoryEntry {
+    /// The name of who did it, as it was then.
+    pub who: String,
+    pub initials: String,
+    /// "Admin site", "API", "Command line".
+    pub door: String,
+    /// "created", "updated", "deleted".
+    pub action: String,
+    pub at: When,
+    /// The changeset's own words, where they say more: "Import of diamonds.csv, 53,940 rows".
+    pub summary: Option<String>,
+    pub fields: Vec<FieldChange>,
+}
+
+/// One field before and after, as they are read.
+#[derive(Clone, Debug)]
+pub struct FieldChange {
+    pub label: String,
+    pub before: Option<String>,
+    pub after: Option<String>,
+}
+
+impl History {
+    /// The part of this window, of entries that were asked for with one more than it has. `fields` are those
+    /// that people know, `readable` says one as it is read, `telling` whether a changeset's words say more.
+    pub fn of(
+        path: &str,
+        params: &Params,
+        window: &Window,
+        mut entries: Vec<Entry>,
+        fields: &[(&str, &str)],
+        readable: impl Fn(&str, &Value) -> Option<String>,
+        telling: impl Fn(&str) -> bool,
+    ) -> Self {
+        let (skip, limit) = window.span();
+        let size = usize::try_from(limit).unwrap_or(usize::MAX);
+        let has_older = entries.len() > size;
+        entries.truncate(size);
+        let step = |to: i64| url(path, &params.with("page", &to.to_string()));
+        let page = skip / limit.max(1) + 1;
+        Self {
+            entries: entries.iter().map(|entry| HistoryEntry::of(entry, fields, &readable, &telling)).collect(),
+            newer_url: (page > 1).then(|| step(page - 1)),
+            older_url: has_older.then(|| step(page + 1)),
+        }
+    }
+}
+
+impl HistoryEntry {
+    fn of(
+        entry: &Entry,
+        fields: &[(&str, &str)],
+        readable: &impl Fn(&str, &Value) -> Option<String>,
+        telling: &impl Fn(&str) -> bool,
+    ) -> Self {
+        let side = |text: &Option<String>| match text.as_deref().map(serde_json::from_str) {
+            Some(Ok(Value::Object(fields))) => fields,
+            _ => Map::new(),
+        };
+        let (before, after) = (side(&entry.before), side(&entry.after));
+        let read = |side: &Map<String, Value>, name: &str| match side.get(name) {
+            None | Some(Value::Null) => None,
+            Some(value) => readable(name, value),
+        };
+        let change = |(name, label): &(&str, &str)| {
+            let (old, new) = (read(&before, name), read(&after, name));
+            (old.is_some() || new.is_some()).then(|| FieldChange {
+                label: (*label).to_owned(),
+                before: old,
+                after: new,
+            })
+        };
+        Self {
+            who: entry.actor.clone(),
+            initials: initials(&entry.actor),
+            door: match entry.door.as_str() {
+                "admin" => "Admin site".to_owned(),
+                "api" => "API".to_owned(),
+                "cli" => "Command line".to_owned(),
+                other => other.to_owned(),
+            },
+            action: entry.action.clone(),
+            at: When::on(entry.at),
+            summary: Some(entry.summary.clone()).filter(|summary| telling(summary)),
+            fields: fields.iter().filter_map(change).collect(),
+        }
+    }
+}
+
+/// A value without units or names of its own, as it is read.
+pub fn plain(value: &Value) -> String {
+    match value {
+        Value::Bool(yes) => if *yes { "Yes" } else { "No" }.to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
