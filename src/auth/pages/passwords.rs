@@ -104,7 +104,7 @@ pub async fn invitation(
 ) -> Result<HttpResponse, Error> {
     match set(&req, &caller, &app, &hashing, &tokens, Kind::Invitation, &form).await? {
         Ok(user) => {
-            super::begin(&session, &user)?;
+            super::begin(&req, &session, &user)?;
             page::flash_ok(&req, format!("Welcome, {}.", user.username));
             Ok(page::see_other(super::START))
         }
