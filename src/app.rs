@@ -22,7 +22,7 @@ pub struct App {
     /// Told when jobs were put into the queue.
     pub jobs: Arc<Notify>,
     /// By [`KeyUse`], made once: each is an HMAC.
-    keys: [[u8; 32]; 4],
+    keys: [[u8; 32]; 5],
     /// Where it listens, once it does.
     address: OnceLock<SocketAddr>,
     /// SHA-256 of the one-time token that lets somebody make the first admin.
@@ -40,10 +40,12 @@ pub enum KeyUse {
     Forms,
     /// The cookie that names the session.
     SessionCookie,
+    /// The secrets of two-factor sign-in, where they lie.
+    SecondFactors,
 }
 
 impl KeyUse {
-    const ALL: [Self; 4] = [Self::Tokens, Self::Cursors, Self::Forms, Self::SessionCookie];
+    const ALL: [Self; 5] = [Self::Tokens, Self::Cursors, Self::Forms, Self::SessionCookie, Self::SecondFactors];
 
     fn derive(self, secret: &Secret) -> [u8; 32] {
         let name: &[u8] = match self {
@@ -51,6 +53,7 @@ impl KeyUse {
             Self::Cursors => b"stockroom cursors 1",
             Self::Forms => b"stockroom forms 1",
             Self::SessionCookie => b"stockroom session cookie 1",
+            Self::SecondFactors => b"stockroom second factors 1",
         };
         hmac_sha256(secret.expose(), name)
     }
@@ -76,12 +79,13 @@ impl App {
 
     /// The key for a use, derived from `SECRET_KEY` (HMAC-SHA-256 of the use's name).
     pub fn key(&self, key_use: KeyUse) -> [u8; 32] {
-        let [tokens, cursors, forms, cookie] = self.keys;
+        let [tokens, cursors, forms, cookie, second_factors] = self.keys;
         match key_use {
             KeyUse::Tokens => tokens,
             KeyUse::Cursors => cursors,
             KeyUse::Forms => forms,
             KeyUse::SessionCookie => cookie,
+            KeyUse::SecondFactors => second_factors,
         }
     }
 

@@ -9,6 +9,7 @@ pub mod mails;
 pub mod model;
 pub mod pages;
 pub mod refresh;
+pub mod second_factor;
 pub mod service;
 pub mod sessions;
 pub mod store;

@@ -21,6 +21,10 @@ pub enum Error {
     Malformed(String),
     /// 401: no, bad or expired credentials.
     Unauthenticated(String),
+    /// 401: the password is right, and the account asks for a second factor too.
+    SecondFactorRequired,
+    /// 401: the password is right, the second factor is not.
+    SecondFactorInvalid,
     /// 403: known, but may not.
     Forbidden(String),
     /// 404: nothing there, or nothing that the caller may know of.
@@ -144,6 +148,17 @@ impl Error {
         let (kind, detail, errors) = match self {
             Self::Malformed(detail) => ("bad_request", detail.clone(), Vec::new()),
             Self::Unauthenticated(detail) => ("unauthenticated", detail.clone(), Vec::new()),
+            Self::SecondFactorRequired => (
+                "second_factor_required",
+                "This account has two-factor sign-in. Send `otp` too: the code of the authenticator app, or a recovery code."
+                    .to_owned(),
+                Vec::new(),
+            ),
+            Self::SecondFactorInvalid => (
+                "second_factor_invalid",
+                "The code is wrong or was used already. Send the app's next code, or another recovery code.".to_owned(),
+                Vec::new(),
+            ),
             Self::Forbidden(detail) => ("forbidden", detail.clone(), Vec::new()),
             Self::NotFound(detail) => ("not_found", detail.clone(), Vec::new()),
             Self::MethodNotAllowed(allow) => {
@@ -213,7 +228,9 @@ impl ResponseError for Error {
     fn status_code(&self) -> StatusCode {
         match self {
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
-            Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
+            Self::Unauthenticated(_) | Self::SecondFactorRequired | Self::SecondFactorInvalid => {
+                StatusCode::UNAUTHORIZED
+            }
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
@@ -232,7 +249,7 @@ impl ResponseError for Error {
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
         match self {
-            Self::Unauthenticated(_) => {
+            Self::Unauthenticated(_) | Self::SecondFactorRequired | Self::SecondFactorInvalid => {
                 response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
             }
             Self::MethodNotAllowed(allow) => {

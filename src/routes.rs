@@ -132,6 +132,7 @@ routes!(HEALTH, register_health, "/health", {
 // The pages that need no account.
 routes!(ENTRANCE, register_entrance, "/admin", {
     "/login" => { GET auth::pages::login_form, POST auth::pages::login }
+    "/login/code" => { GET auth::pages::code::form, POST auth::pages::code::submit }
     "/logout" => { POST auth::pages::logout }
     "/forgotten" => { GET auth::pages::passwords::forgotten_form, POST auth::pages::passwords::forgotten }
     "/reset" => { GET auth::pages::passwords::reset_form, POST auth::pages::passwords::reset }
@@ -147,6 +148,10 @@ routes!(PAGES, register_pages, "/admin", {
     "/account/password" => { GET auth::pages::account::password_form, POST auth::pages::account::change_password }
     "/account/sessions/end" => { POST auth::pages::sessions::end }
     "/account/sessions/end-others" => { POST auth::pages::sessions::end_others }
+    "/account/two-factor" => { GET auth::pages::second_factor::show, POST auth::pages::second_factor::turn_on }
+    "/account/two-factor/begin" => { POST auth::pages::second_factor::begin }
+    "/account/two-factor/codes" => { GET auth::pages::second_factor::ask_codes, POST auth::pages::second_factor::renew_codes }
+    "/account/two-factor/off" => { GET auth::pages::second_factor::ask_off, POST auth::pages::second_factor::turn_off }
     "/items" => { GET items::pages::list }
     "/items/new" => { GET items::pages::edit::blank, POST items::pages::edit::create }
     "/items/bulk" => { POST items::pages::bulk::bulk }

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::model::SignIn;
 use super::refresh;
+use super::second_factor::{self, Proof};
 use super::service;
 use super::token::{Kind, Mark, Tokens};
 use crate::app::App;
@@ -44,7 +45,7 @@ pub async fn register(
 }
 
 /// `POST /api/v1/auth/login`, also `/auth/token`: a form as in OAuth 2.0 (`username`, `password`) or JSON
-/// (`email` or `username`, `password`).
+/// (`email` or `username`, `password`); with two-factor sign-in also `otp`, a code of the app or a recovery code.
 ///
 /// # Errors
 /// 400, 401, 415, 422, 503.
@@ -57,12 +58,14 @@ pub async fn login(
     payload: Payload,
 ) -> Result<HttpResponse, Error> {
     let input = read(&req, payload).await?;
+    let proof = Proof::sent(&input)?;
     let signed_in = service::sign_in(&app, &hashing, SignIn::read(&input)?).await?;
     let user = signed_in.user.clone();
     let inside = app.clone();
     let refresh_token = app
         .write(&caller, move |tx| {
             service::note(tx, &signed_in)?;
+            second_factor::demand(tx, &inside, signed_in.user.id, proof.as_ref())?;
             refresh::begin(tx, &inside, &signed_in.user)
         })
         .await?;

@@ -1,8 +1,11 @@
 //! The browser's door of signing in, in the order of the routes. What somebody does who cannot is in
-//! `pages/passwords.rs`, one's own account in `pages/account.rs`, its sessions in `pages/sessions.rs`.
+//! `pages/passwords.rs`, the code after the password in `pages/code.rs`, one's own account in `pages/account.rs`,
+//! its sessions in `pages/sessions.rs`, its two-factor sign-in in `pages/second_factor.rs`.
 
 pub mod account;
+pub mod code;
 pub mod passwords;
+pub mod second_factor;
 pub mod sessions;
 pub mod views;
 
@@ -16,7 +19,7 @@ use super::model::SignIn;
 use super::service;
 use super::sessions::begin;
 use crate::app::App;
-use crate::caller::{Caller, Role};
+use crate::caller::Caller;
 use crate::error::Error;
 use crate::fields::{Input, Raw};
 use crate::users::hashing::Hashing;
@@ -76,10 +79,7 @@ pub async fn login(
     let with = SignIn { login: username.clone(), password: form.verbatim("password").to_owned() };
     match service::sign_in(&app, &hashing, with).await {
         Ok(signed_in) => {
-            let user = signed_in.user.clone();
-            app.write(&caller, move |tx| service::note(tx, &signed_in)).await?;
-            begin(&req, &session, &user)?;
-            Ok(page::see_other(if next.is_empty() { home_of(user.role() == Role::Admin) } else { &next }))
+            Ok(page::see_other(&code::after_password(&req, &app, &caller, &session, signed_in, next).await?))
         }
         Err(Error::Unauthenticated(detail)) => refuse(&req, &app, StatusCode::UNAUTHORIZED, username, next, detail),
         Err(Error::Malformed(detail)) => refuse(&req, &app, StatusCode::BAD_REQUEST, username, next, detail),

@@ -107,6 +107,28 @@ pub async fn change_password(
     .await
 }
 
+/// Keeps the password's new hash, if there is one, when the password alone has not signed anybody in yet.
+///
+/// # Errors
+/// Only the database's.
+pub fn renew_hash(tx: &mut Tx<'_>, signed_in: &SignedIn) -> Result<(), Error> {
+    if let Some(hash) = &signed_in.renewed_hash {
+        users::store::renew_hash(tx.conn, signed_in.user.id, hash)?;
+    }
+    Ok(())
+}
+
+/// Who is signed in, once they have shown again that they know their password.
+///
+/// # Errors
+/// 404 for a user that is not there any more, 422 for a wrong password, 503.
+pub async fn reauthenticate(app: &App, hashing: &Hashing, id: i64, password: String) -> Result<User, Error> {
+    let user = app.look_up(move |conn| Ok(users::store::find(conn, id)?)).await?;
+    let user = user.ok_or_else(|| Error::missing("User", id))?;
+    let (right, _) = hashing.verify(password, user.password_hash.clone()).await?;
+    if right { Ok(user) } else { Err(Error::field("password", "wrong", "is not your password")) }
+}
+
 /// Opens the set-up page, if there is no user yet: the token for its link.
 ///
 /// # Errors

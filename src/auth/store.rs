@@ -1,6 +1,8 @@
-//! All SQL of browser sessions; that of refresh tokens is in `store/refresh.rs`.
+//! All SQL of browser sessions; that of refresh tokens is in `store/refresh.rs`, that of two-factor sign-in in
+//! `store/second_factor.rs`.
 
 pub mod refresh;
+pub mod second_factor;
 
 use diesel::prelude::*;
 

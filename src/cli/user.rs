@@ -1,4 +1,4 @@
-//! `stockroom user create|list|passwd|role|deactivate|activate`
+//! `stockroom user create|list|passwd|role|deactivate|activate|two-factor-off`
 
 use std::io::{BufRead as _, IsTerminal as _};
 use std::process::ExitCode;
@@ -7,6 +7,7 @@ use clap::Subcommand;
 use comfy_table::{Table, presets};
 
 use super::session::Session;
+use crate::auth::second_factor;
 use crate::caller::Role;
 use crate::config::Config;
 use crate::error::Error;
@@ -56,6 +57,11 @@ pub enum Command {
     },
     /// Let a user in again
     Activate {
+        /// E-mail address, name or id
+        user: String,
+    },
+    /// Let a user in with the password alone, who has lost the authenticator app and the recovery codes
+    TwoFactorOff {
         /// E-mail address, name or id
         user: String,
     },
@@ -117,6 +123,15 @@ pub fn run(config: &Config, command: Command) -> Result<ExitCode, String> {
             let user = session.user(&user)?;
             session.write(move |tx| service::set_active(tx, user.id, true)).map_err(|e| told(&e))?;
             println!("{} may come in again.", user.username);
+        }
+        Command::TwoFactorOff { user } => {
+            let user = session.user(&user)?;
+            let was_on = session.write(move |tx| second_factor::turn_off(tx, user.id)).map_err(|e| told(&e))?;
+            if was_on {
+                println!("{} signs in with the password alone now.", user.username);
+            } else {
+                println!("{} has no two-factor sign-in; nothing was changed.", user.username);
+            }
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -163,7 +163,12 @@ pub fn update(conn: &mut Conn, user: &User) -> QueryResult<usize> {
 pub fn signed_in(conn: &mut Conn, id: i64, now: Timestamp, renewed_hash: Option<&str>) -> QueryResult<()> {
     diesel::update(users::table.find(id)).set(users::last_login_at.eq(now.0)).execute(conn)?;
     if let Some(hash) = renewed_hash {
-        diesel::update(users::table.find(id)).set(users::password_hash.eq(hash)).execute(conn)?;
+        renew_hash(conn, id, hash)?;
     }
     Ok(())
+}
+
+/// Keeps another hash of the same password.
+pub fn renew_hash(conn: &mut Conn, id: i64, hash: &str) -> QueryResult<usize> {
+    diesel::update(users::table.find(id)).set(users::password_hash.eq(hash)).execute(conn)
 }

@@ -69,6 +69,7 @@ const OPEN: &[(&str, u16)] = &[
     ("GET /health/ready", 200),
     ("GET /", 303),
     ("GET /admin/login", 200),
+    ("GET /admin/login/code", 303),
     ("GET /admin/setup", 404),
     ("GET /admin/forgotten", 200),
     ("GET /admin/reset", 404),
@@ -104,6 +105,13 @@ const ADMIN: &[(Expected, bool)] = &[
     // What is sent to these is no password and no session.
     (row("POST /admin/account/password", [303, 422, 422, 422, 422, 303]), true),
     (row("POST /admin/account/sessions/end", [303, 404, 404, 404, 404, 303]), true),
+    (row("GET /admin/account/two-factor", [303, 200, 200, 200, 200, 303]), false),
+    (row("POST /admin/account/two-factor", [303, 422, 422, 422, 422, 303]), true),
+    (row("POST /admin/account/two-factor/begin", [303, 303, 303, 303, 303, 303]), true),
+    (row("GET /admin/account/two-factor/codes", [303, 303, 303, 303, 303, 303]), false),
+    (row("POST /admin/account/two-factor/codes", [303, 303, 303, 303, 303, 303]), true),
+    (row("GET /admin/account/two-factor/off", [303, 303, 303, 303, 303, 303]), false),
+    (row("POST /admin/account/two-factor/off", [303, 303, 303, 303, 303, 303]), true),
     (row("POST /admin/theme", [303, 303, 303, 303, 303, 303]), true),
     (row("POST /admin/logout", [303, 303, 303, 303, 303, 303]), true),
 ];
@@ -112,6 +120,7 @@ const ADMIN: &[(Expected, bool)] = &[
 /// with.
 const ELSEWHERE: &[&str] = &[
     "POST /admin/login",
+    "POST /admin/login/code",
     "POST /admin/setup",
     "POST /admin/forgotten",
     "POST /admin/reset",

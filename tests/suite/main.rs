@@ -36,5 +36,6 @@ mod sessions;
 mod setup;
 mod tokens;
 mod transport;
+mod two_factor;
 mod unit_of_work;
 mod users;

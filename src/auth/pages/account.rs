@@ -8,6 +8,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::views::{AccountPage, Profile, SessionRow};
 use crate::app::App;
 use crate::auth::device;
+use crate::auth::second_factor;
 use crate::auth::service;
 use crate::auth::service::sessions::{self as own_sessions, Listed};
 use crate::auth::sessions;
@@ -158,9 +159,9 @@ impl Page<'_> {
         let load = move |conn: &mut crate::db::Conn| {
             let user = users::store::find(conn, id)?.ok_or_else(|| Error::missing("User", id))?;
             let sessions = own_sessions::of(conn, &user, now)?;
-            Ok((user, sessions))
+            Ok((user, sessions, second_factor::is_on(conn, id)?))
         };
-        let (user, listed) = self.app.look_up(load).await?;
+        let (user, listed, two_factor) = self.app.look_up(load).await?;
         let own = sessions::own_id(self.session);
         let mut rows: Vec<SessionRow> = listed.into_iter().map(|session| row(session, own.as_deref(), now)).collect();
         // Stable: behind this one the others stay in their order.
@@ -182,6 +183,7 @@ impl Page<'_> {
             last_login: user.last_login_at.map(|at| When::ago(at, now)),
             profile,
             password,
+            two_factor,
             sessions: rows,
             idle: counted(self.app.config.session_idle_minutes, "minute"),
             longest: counted(self.app.config.session_max_hours, "hour"),

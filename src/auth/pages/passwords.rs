@@ -5,8 +5,10 @@ use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
+use super::code::after_password;
 use super::views::{ChoosePage, ForgottenPage, OverPage};
 use crate::app::App;
+use crate::auth::service::SignedIn;
 use crate::auth::token::{Kind, Tokens};
 use crate::auth::{links, service};
 use crate::error::Error;
@@ -104,9 +106,11 @@ pub async fn invitation(
 ) -> Result<HttpResponse, Error> {
     match set(&req, &caller, &app, &hashing, &tokens, Kind::Invitation, &form).await? {
         Ok(user) => {
-            super::begin(&req, &session, &user)?;
-            page::flash_ok(&req, format!("Welcome, {}.", user.username));
-            Ok(page::see_other(super::START))
+            let welcome = format!("Welcome, {}.", user.username);
+            let signed_in = SignedIn { user, renewed_hash: None };
+            let to = after_password(&req, &app, &caller, &session, signed_in, super::START.to_owned()).await?;
+            page::flash_ok(&req, welcome);
+            Ok(page::see_other(&to))
         }
         Err(refused) => Ok(refused),
     }

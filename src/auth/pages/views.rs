@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use crate::auth::second_factor::Offer;
 use crate::web::page::Frame;
 use crate::web::view::{Errors, When};
 
@@ -13,6 +14,16 @@ pub struct LoginPage {
     pub username: String,
     /// Where to go afterwards.
     pub next: String,
+    pub error: Option<String>,
+}
+
+/// `GET /admin/login/code`, and again after a wrong one.
+#[derive(Template)]
+#[template(path = "auth/code.html")]
+pub struct CodePage {
+    pub frame: Frame,
+    /// Whether a recovery code was typed.
+    pub recovering: bool,
     pub error: Option<String>,
 }
 
@@ -41,6 +52,7 @@ pub struct AccountPage {
     /// What is wrong with the form of the password; passwords are never shown again.
     pub password: Errors,
     pub sessions: Vec<SessionRow>,
+    pub two_factor: bool,
     /// "30 minutes".
     pub idle: String,
     /// "12 hours".
@@ -113,4 +125,44 @@ pub struct SessionRow {
     pub used: When,
     /// Whether this page was asked for in it.
     pub own: bool,
+}
+
+/// `GET /admin/account/two-factor` while it is off: what it is, or what to scan.
+#[derive(Template)]
+#[template(path = "auth/two_factor_on.html")]
+pub struct TurnOnPage {
+    pub frame: Frame,
+    pub offer: Option<Offer>,
+    pub errors: Errors,
+}
+
+/// `GET /admin/account/two-factor` while it is on.
+#[derive(Template)]
+#[template(path = "auth/two_factor.html")]
+pub struct TwoFactorPage {
+    pub frame: Frame,
+    pub since: When,
+    pub codes_left: i64,
+    pub codes_given: usize,
+}
+
+/// The recovery codes, this once.
+#[derive(Template)]
+#[template(path = "auth/recovery_codes.html")]
+pub struct RecoveryCodesPage {
+    pub frame: Frame,
+    pub codes: Vec<String>,
+    /// The same as a file.
+    pub file_url: String,
+    /// Whether two-factor sign-in has just been turned on.
+    pub fresh: bool,
+}
+
+/// `GET /admin/account/two-factor/codes` and `…/off`: the password, and for `off` a code too.
+#[derive(Template)]
+#[template(path = "auth/two_factor_sure.html")]
+pub struct SurePage {
+    pub frame: Frame,
+    pub off: bool,
+    pub errors: Errors,
 }
