@@ -5,10 +5,13 @@ use validator::{Validate, ValidateEmail as _};
 use super::{Password, User, UserFields};
 use crate::caller::{Caller, Role};
 use crate::error::Error;
-use crate::fields::{FieldErrors, Given, Input};
+use crate::fields::{FieldErrors, Given, Input, Raw};
+use crate::time::Timestamp;
 
+/// What only the product sets.
+const RESERVED: [&str; 5] = ["id", "version", "created_at", "updated_at", "last_login_at"];
 /// Names that nobody may take, since people would believe them.
-const RESERVED: [&str; 3] = ["admin", "root", "system"];
+const RESERVED_NAMES: [&str; 3] = ["admin", "root", "system"];
 /// The oldest that anybody is.
 const OLDEST: i64 = 150;
 
@@ -36,7 +39,10 @@ pub struct UserInput {
     role: Given<Role>,
     is_active: Given<bool>,
     password: Given<Password>,
-    id: Given<i64>,
+    /// Something was sent as one, be it none.
+    says_password: bool,
+    /// Of [`RESERVED`], what was sent along, as it was written.
+    reserved: Vec<(&'static str, String)>,
     errors: FieldErrors,
 }
 
@@ -83,8 +89,14 @@ impl UserInput {
         let is_active = input.boolean("is_active", &mut errors);
         let password = input.verbatim("password", &mut errors);
         let password = password.try_map(|text| Password::parse(&text, "password", &mut errors));
-        let id = input.integer("id", &mut FieldErrors::default());
-        Self { email, username, full_name, age, website, role, is_active, password, id, errors }
+        let says_password = !matches!(input.get("password"), None | Some(Raw::Null));
+        let sent = |name: &'static str| match input.get(name) {
+            None | Some(Raw::Null) => None,
+            Some(Raw::Number(text) | Raw::Text(text)) => Some((name, text.clone())),
+            Some(Raw::Bool(_) | Raw::Nested) => Some((name, String::new())),
+        };
+        let reserved = RESERVED.into_iter().filter_map(sent).collect();
+        Self { email, username, full_name, age, website, role, is_active, password, says_password, reserved, errors }
     }
 
     /// The password that was sent, if any.
@@ -131,14 +143,31 @@ impl UserInput {
 }
 
 /// Refuses what the caller may not set, when it would change something (contract 3): only an admin sets
-/// `email`, `role` and `is_active` of a user that exists, and nobody an `id`.
+/// `email`, `role` and `is_active` of a user that exists, and nobody an `id` or what else only the product
+/// sets. A password of somebody who exists has a door of its own, which asks for the present one.
 ///
 /// # Errors
 /// 403 naming the field.
 pub fn may_set(caller: &Caller, input: &UserInput, base: Option<&User>) -> Result<(), Error> {
     let refused = |field: &str| Err(Error::Forbidden(format!("You may not set {field}.")));
-    if input.id.as_value().is_some_and(|id| base.map(|b| b.id) != Some(*id)) {
-        return refused("id");
+    for (field, sent) in &input.reserved {
+        let is = base.and_then(|base| match *field {
+            "id" => Some(base.id.to_string()),
+            "version" => Some(base.version.to_string()),
+            "created_at" => Some(base.created_at.rfc3339()),
+            "updated_at" => Some(base.updated_at.rfc3339()),
+            "last_login_at" => base.last_login_at.map(Timestamp::rfc3339),
+            _ => None,
+        });
+        if is.as_ref() != Some(sent) {
+            return Err(Error::Forbidden(format!("You may not set {field}: the server does.")));
+        }
+    }
+    if base.is_some() && input.says_password {
+        return Err(Error::Forbidden(
+            "A password is not changed here. Use POST /api/v1/auth/password/change, which asks for the present one."
+                .to_owned(),
+        ));
     }
     if caller.is_admin() {
         return Ok(());
@@ -165,7 +194,7 @@ fn is_web_address(text: &str) -> bool {
 fn check_username(name: &str, errors: &mut FieldErrors) {
     if !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
         errors.add("username", "format", "may have only letters A to Z, digits and underscores");
-    } else if RESERVED.contains(&name.to_ascii_lowercase().as_str()) {
+    } else if RESERVED_NAMES.contains(&name.to_ascii_lowercase().as_str()) {
         errors.add("username", "reserved", "is reserved; choose another");
     }
 }
