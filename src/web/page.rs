@@ -13,6 +13,8 @@ use crate::caller::Caller;
 use crate::error::Error;
 use crate::fields::{FieldError as Mistake, Input};
 
+/// A longer address to go back to is not followed, in bytes.
+const LONGEST_TARGET: usize = 2_048;
 /// The cookie that keeps the chosen look.
 pub const THEME_COOKIE: &str = "stockroom_theme";
 /// Where the session keeps the flash line.
@@ -153,14 +155,16 @@ pub fn see_other(path: &str) -> HttpResponse {
         .finish()
 }
 
-/// A path of ours to go back to, or the fallback: never another host.
-pub fn own_path(path: &str, fallback: &str) -> String {
-    let plain = path.starts_with('/')
-        && !path.starts_with("//")
-        && !path.contains('\\')
-        && !path.contains("..")
-        && !path.chars().any(char::is_control);
-    if plain { path.to_owned() } else { fallback.to_owned() }
+/// A page of ours to go back to, or the fallback: never another host, and nothing but the site under `/admin`.
+pub fn own_path(target: &str, fallback: &str) -> String {
+    let path = target.split(['?', '#']).next().unwrap_or_default();
+    // Browsers take `\` for `/`, drop tabs and line ends, and follow `..` also when it is encoded.
+    let plain = (path == "/admin" || path.starts_with("/admin/"))
+        && target.len() <= LONGEST_TARGET
+        && target.bytes().all(|b| b.is_ascii_graphic() && b != b'\\')
+        && !path.contains("//")
+        && !["..", "%2e", "%2f", "%5c"].iter().any(|way_out| path.to_ascii_lowercase().contains(way_out));
+    if plain { target.to_owned() } else { fallback.to_owned() }
 }
 
 /// What a use case found wrong with a form, at its fields; any other failure is passed on.
