@@ -44,10 +44,14 @@ pub enum Error {
     PreconditionRequired,
     /// 413: larger than the bound, in bytes.
     TooLarge(usize),
+    /// 408: a body that comes too slowly.
+    TooSlow,
     /// 414: a request target of more than 8 KiB.
     UriTooLong,
     /// 415: a media type that is not accepted here.
     UnsupportedMedia(String),
+    /// 421: a request for another host, once `BASE_URL` is set.
+    Misdirected,
     /// 422: well-formed, but breaks rules: all of them at once.
     Invalid(FieldErrors),
     /// 503: it may work in so many seconds; the reason is for the log.
@@ -99,6 +103,7 @@ impl Problem {
             408 => ("request_timeout", "The request took too long to arrive."),
             413 => ("too_large", "The request is too large."),
             415 => ("unsupported_media_type", "This media type is not accepted here."),
+            431 => ("head_too_large", "The request's head is too large: it may have 96 headers and 128 KiB."),
             500 => ("internal_error", "Something went wrong on our side. It has been logged under this request id."),
             503 => ("unavailable", "The service is not available right now. Try again shortly."),
             _ => ("error", "The request failed."),
@@ -182,6 +187,15 @@ impl Error {
             Self::UriTooLong => {
                 ("uri_too_long", "The request's address may have at most 8192 bytes.".to_owned(), Vec::new())
             }
+            Self::TooSlow => (
+                "request_timeout",
+                "The body took too long to arrive. It must come within 30 seconds, at 500 bytes a second or more."
+                    .to_owned(),
+                Vec::new(),
+            ),
+            Self::Misdirected => {
+                ("misdirected_request", "This host is not served here. Check the address.".to_owned(), Vec::new())
+            }
             Self::UnsupportedMedia(detail) => ("unsupported_media_type", detail.clone(), Vec::new()),
             Self::Invalid(errors) => {
                 let count = errors.len();
@@ -239,6 +253,8 @@ impl ResponseError for Error {
             Self::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UriTooLong => StatusCode::URI_TOO_LONG,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::UnsupportedMedia(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,

@@ -4,10 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::Server as Running;
+use actix_http::{HttpService, Protocol};
+use actix_service::{IntoServiceFactory as _, ServiceFactoryExt as _, fn_service, map_config};
+use actix_web::App as ActixApp;
+use actix_web::dev::{AppConfig, Server as Running};
 use actix_web::middleware::from_fn;
+use actix_web::rt::net::TcpStream;
 use actix_web::web::Data;
-use actix_web::{App as ActixApp, HttpServer};
 
 use crate::app::{App, KeyUse};
 use crate::auth::token::Tokens;
@@ -21,9 +24,14 @@ use crate::routes;
 use crate::time::Timestamp;
 use crate::users::hashing::Hashing;
 use crate::web::front::front;
+use crate::web::wire::Wire;
 
 /// How long requests under way may take after a SIGTERM, in seconds.
 const LAST_REQUESTS: u64 = 30;
+/// How long the head of a connection's first request may take.
+const SLOWEST_HEAD: Duration = Duration::from_secs(5);
+/// How long a connection that is closed is read on.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How often ended sessions are removed.
 const SWEEP: Duration = Duration::from_secs(600);
 
@@ -63,26 +71,52 @@ impl Server {
         let at = (config.host, config.port);
         let (workers, threads) = (config.workers, crate::db::Db::blocking_threads(config));
         let shared = Arc::clone(&app);
-        let server = HttpServer::new(move || {
+        let builder = actix_server::Server::build()
+            .workers(workers)
+            .worker_max_blocking_threads(threads)
+            .shutdown_timeout(LAST_REQUESTS);
+        let stopping = builder.graceful_shutdown_signal();
+        let https = config.is_https();
+        let listener =
+            std::net::TcpListener::bind(at).map_err(|e| format!("cannot listen on {}:{}: {e}", at.0, at.1))?;
+        let address = listener.local_addr().map_err(|e| e.to_string())?;
+        // What `HttpServer` does, but for the stream, which is ours.
+        let service = move || {
             let app = Arc::clone(&shared);
-            ActixApp::new()
+            let site = ActixApp::new()
                 .app_data(Data::from(Arc::clone(&app)))
                 .app_data(hashing.clone())
                 .app_data(tokens.clone())
                 .configure(move |cfg| routes::register(cfg, &app))
-                .wrap(from_fn(front))
-        })
-        .workers(workers)
-        .worker_max_blocking_threads(threads)
-        .client_request_timeout(Duration::from_secs(5))
-        .shutdown_timeout(LAST_REQUESTS)
-        .bind(at)
-        .map_err(|e| format!("cannot listen on {}:{}: {e}", at.0, at.1))?;
-        let address = server.addrs().first().copied().ok_or("the server has no address")?;
+                .wrap(from_fn(front));
+            let stopping = stopping.clone();
+            let http = HttpService::build()
+                .graceful_shutdown_signal(move || {
+                    let stopping = stopping.clone();
+                    async move { stopping.notified().await }
+                })
+                .client_request_timeout(SLOWEST_HEAD)
+                .client_disconnect_timeout(LAST_WORDS)
+                .local_addr(address)
+                .on_connect_ext(|wire: &Wire<TcpStream>, data| {
+                    data.insert(wire.connection());
+                })
+                .finish(map_config(site.into_factory().map_err(|e: actix_web::Error| e.error_response()), |()| {
+                    AppConfig::default()
+                }));
+            fn_service(move |stream: TcpStream| async move {
+                // Answers are written whole; the kernel need not wait for more.
+                stream.set_nodelay(true).ok();
+                let peer = stream.peer_addr().ok();
+                Ok((Wire::new(stream, https), Protocol::Http1, peer))
+            })
+            .and_then(http)
+        };
+        let builder = builder.listen("http", listener, service).map_err(|e| e.to_string())?;
         app.set_address(address);
         let working = worker.start(alone);
         actix_web::rt::spawn(sweep(app));
-        Ok(Self { running: server.run(), working, address, setup_token, _instance: instance })
+        Ok(Self { running: builder.run(), working, address, setup_token, _instance: instance })
     }
 
     /// Where it listens.

@@ -1,10 +1,13 @@
 //! What is around every request, in one layer since each costs: the request's id, the look of every failure
 //! (also of the framework's own and of panics), security headers, 304, compression, timing and the log line.
 
+use std::future::pending;
 use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
+use actix_http::ConnectionType;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
@@ -17,7 +20,8 @@ use askama::Template as _;
 use futures_util::FutureExt as _;
 
 use super::page::{ErrorPage, Frame};
-use super::{compress, etag, headers, request_id};
+use super::wire::{self, Body, Serving};
+use super::{compress, etag, headers, host, request_id};
 use crate::app::App;
 use crate::error::{Error, Problem, Reason};
 
@@ -36,6 +40,8 @@ struct Visit {
     accept_encoding: Option<HeaderValue>,
     if_none_match: Option<HeaderValue>,
     theme: String,
+    chunked: bool,
+    serving: Option<Serving>,
 }
 
 /// The layer.
@@ -46,10 +52,13 @@ struct Visit {
 pub async fn front(
     req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+) -> Result<ServiceResponse<Body>, actix_web::Error> {
+    if wire::of(req.request()).is_some_and(|connection| connection.is_over()) {
+        return pending().await;
+    }
     let visit = Visit::of(&req);
-    if req.uri().path_and_query().is_some_and(|target| target.as_str().len() > LONGEST_TARGET) {
-        let response = visit.finish(HttpResponse::from_error(Error::UriTooLong));
+    if let Err(error) = visit.check(&req) {
+        let response = visit.finish(HttpResponse::from_error(error));
         return Ok(req.into_response(response));
     }
     match AssertUnwindSafe(next.call(req)).catch_unwind().await {
@@ -59,11 +68,12 @@ pub async fn front(
         }
         Ok(Err(error)) => {
             let response = error.error_response();
-            Err(InternalError::from_response("", visit.finish(response)).into())
+            Err(InternalError::from_response("", visit.finish(response).map_body(|_, body| BoxBody::new(body))).into())
         }
         Err(_) => {
             let error = Error::Internal("a handler panicked".to_owned());
-            Err(InternalError::from_response("", visit.finish(error.error_response())).into())
+            let response = visit.finish(error.error_response());
+            Err(InternalError::from_response("", response.map_body(|_, body| BoxBody::new(body))).into())
         }
     }
 }
@@ -86,17 +96,37 @@ impl Visit {
             accept_encoding: sent.get(header::ACCEPT_ENCODING).cloned(),
             if_none_match: sent.get(header::IF_NONE_MATCH).cloned(),
             theme,
+            chunked: sent.contains_key(header::TRANSFER_ENCODING),
+            serving: wire::of(req.request()).map(|connection| {
+                Serving::begin(Rc::clone(connection), req.head().connection_type() == ConnectionType::Close)
+            }),
         }
     }
 
-    fn finish(&self, response: HttpResponse<BoxBody>) -> HttpResponse<BoxBody> {
+    /// What is refused whatever it asks for.
+    fn check(&self, req: &ServiceRequest) -> Result<(), Error> {
+        if req.uri().path_and_query().is_some_and(|target| target.as_str().len() > LONGEST_TARGET) {
+            return Err(Error::UriTooLong);
+        }
+        host::check(req, self.app.as_ref().and_then(|app| app.config.base_url.as_deref()))
+    }
+
+    fn finish(mut self, response: HttpResponse<BoxBody>) -> HttpResponse<Body> {
         let response = self.as_failure(response);
         let response = self.as_not_modified(response);
         let accept = self.accept_encoding.as_ref().and_then(|v| v.to_str().ok());
         let mut response = compress::apply(response, accept);
         self.set_headers(&mut response);
         self.log(&response);
-        response
+        if let Some(serving) = &mut self.serving {
+            serving.answer(&self.method, response.status(), response.body().size());
+            // The end of a chunked body that nobody reads may never come.
+            if response.status() == StatusCode::REQUEST_TIMEOUT || (self.chunked && !serving.is_read()) {
+                serving.hang_up();
+                response.head_mut().set_connection_type(ConnectionType::Close);
+            }
+        }
+        response.map_body(|_, body| Body::new(body, self.serving))
     }
 
     /// Draws a failure that has no face yet.

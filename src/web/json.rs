@@ -5,6 +5,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::http::{StatusCode, header};
@@ -12,14 +13,22 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use futures_util::StreamExt as _;
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::{Deserializer, Serialize};
+use tokio::time::{Instant, timeout_at};
 
 use super::list::{Listing, Many};
+use super::wire;
 use crate::changes::Recorded;
 use crate::error::Error;
 use crate::fields::{Input, Raw, Source};
 
 /// A body of fields may have so many bytes.
 pub const LARGEST_BODY: usize = 256 * 1024;
+/// A body must be there in this time,
+const SLOWEST_BODY: Duration = Duration::from_secs(30);
+/// and come with so many bytes a second,
+const SLOWEST_RATE: u64 = 500;
+/// but for a hiccup of so long in all.
+const GRACE: Duration = Duration::from_secs(5);
 /// How deep arrays and objects may lie in each other.
 const DEEPEST: usize = 32;
 /// The name under which `serde_json` hands a number's digits over (its feature `arbitrary_precision`).
@@ -55,7 +64,7 @@ pub fn content_type(req: &HttpRequest) -> String {
 /// The whole body, if it is within the bound.
 ///
 /// # Errors
-/// 413, 415 for a compressed one, 400 when it breaks off.
+/// 413, 415 for a compressed one, 400 when it breaks off, 408 when it is too slow.
 pub async fn read_body(req: &HttpRequest, mut payload: Payload, bound: usize) -> Result<Vec<u8>, Error> {
     let encoded = req.headers().get(header::CONTENT_ENCODING).is_some_and(|v| v != "identity");
     if encoded {
@@ -66,13 +75,18 @@ pub async fn read_body(req: &HttpRequest, mut payload: Payload, bound: usize) ->
         return Err(Error::TooLarge(bound));
     }
     let mut body = Vec::with_capacity(declared.unwrap_or(512).min(bound));
-    while let Some(chunk) = payload.next().await {
+    let began = Instant::now();
+    loop {
+        let at_this_rate = GRACE + Duration::from_secs(u64::try_from(body.len()).unwrap_or(0) / SLOWEST_RATE);
+        let deadline = began + at_this_rate.min(SLOWEST_BODY);
+        let Some(chunk) = timeout_at(deadline, payload.next()).await.map_err(|_| Error::TooSlow)? else { break };
         let chunk = chunk.map_err(|_| Error::Malformed("The body broke off.".to_owned()))?;
         if body.len() + chunk.len() > bound {
             return Err(Error::TooLarge(bound));
         }
         body.extend_from_slice(&chunk);
     }
+    wire::body_is_read(req);
     Ok(body)
 }
 

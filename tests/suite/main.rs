@@ -22,6 +22,7 @@ mod config;
 mod credentials;
 mod database;
 mod durability;
+mod edges;
 mod errors;
 mod house;
 mod import;

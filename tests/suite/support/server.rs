@@ -359,8 +359,14 @@ impl Server {
         self.lines.lock().unwrap().join("\n")
     }
 
+    /// With `BASE_URL`, to the host that it names: for others the server is not.
     pub fn call(&self, method: &str, path: &str) -> Call<'_> {
-        Call::new(&self.client, method, format!("{}{path}", self.url))
+        let call = Call::new(&self.client, method, format!("{}{path}", self.url));
+        let base_url = self.place().env.iter().find(|(name, _)| name == "BASE_URL");
+        match base_url.and_then(|(_, url)| url.split_once("://")) {
+            Some((_, host)) => call.header("host", host),
+            None => call,
+        }
     }
 
     pub fn get(&self, path: &str) -> Call<'_> {

@@ -42,6 +42,20 @@ impl Wire {
         }
     }
 
+    /// Reads until so many answers are whole. Fails when the server closes before or goes silent.
+    #[track_caller]
+    pub fn answers(&mut self, count: usize) -> Vec<Answer> {
+        loop {
+            let (answers, _) = parse(&self.seen);
+            if answers.len() >= count {
+                return answers;
+            }
+            let before = self.seen.len();
+            let open = self.listen(Duration::from_secs(20));
+            assert!(open && self.seen.len() > before, "{count} answers, not: {:?}", self.text());
+        }
+    }
+
     /// Reads until the server closes. Fails when it does not, or leaves half an answer.
     #[track_caller]
     pub fn until_closed(mut self) -> Vec<Answer> {
@@ -101,6 +115,8 @@ fn parse_one(bytes: &[u8]) -> Option<(Answer, usize)> {
     }
     let start = end + 4;
     let length = headers.get("content-length").map(|v| v.to_str().unwrap().parse::<usize>().unwrap());
+    // The answer to a HEAD has a length and no body.
+    let length = if bytes[start..].starts_with(b"HTTP/1.") { Some(0) } else { length };
     let (body, used) = match length {
         Some(length) if bytes.len() >= start + length => (bytes[start..start + length].to_vec(), start + length),
         Some(_) => return None,
