@@ -19,7 +19,7 @@ pub fn start(config: &Config) -> Result<(), String> {
                 "target": record.target(),
                 "message": record.args().to_string(),
             });
-            writeln!(out, "{line}")
+            writeln!(out, "{}", in_one_line(&line.to_string()))
         });
     } else {
         // A control character in a message would let a client write lines of its own.
@@ -30,4 +30,18 @@ pub fn start(config: &Config) -> Result<(), String> {
         });
     }
     builder.try_init().map_err(|e| e.to_string())
+}
+
+/// JSON without the characters that JSON may have as they are and some readers take for the end of a line, or
+/// a terminal for an order.
+fn in_one_line(json: &str) -> String {
+    let mut line = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
+            line.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            line.push(c);
+        }
+    }
+    line
 }

@@ -28,6 +28,7 @@ mod house;
 mod import;
 mod items;
 mod lists;
+mod logs;
 mod mail;
 mod migrations;
 mod readme;
