@@ -12,6 +12,7 @@ use crate::changes::Tx;
 use crate::config::{Config, Secret};
 use crate::db::{Conn, Db};
 use crate::error::Error;
+use crate::limits::Limits;
 
 /// The running product.
 pub struct App {
@@ -21,6 +22,8 @@ pub struct App {
     pub db: Arc<Db>,
     /// Told when jobs were put into the queue.
     pub jobs: Arc<Notify>,
+    /// How much is too much.
+    pub limits: Limits,
     /// By [`KeyUse`], made once: each is an HMAC.
     keys: [[u8; 32]; 5],
     /// Where it listens, once it does.
@@ -67,9 +70,12 @@ impl App {
     pub fn open(config: Config, secret: &Secret) -> Result<Arc<Self>, Error> {
         let db = Arc::new(Db::open(&config)?);
         let keys = KeyUse::ALL.map(|key_use| key_use.derive(secret));
+        let limits_key = hmac_sha256(secret.expose(), b"stockroom limits 1");
+        let limits = Limits::new(&config, limits_key).map_err(Error::Internal)?;
         Ok(Arc::new(Self {
             config,
             db,
+            limits,
             jobs: Arc::new(Notify::new()),
             keys,
             address: OnceLock::new(),

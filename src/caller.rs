@@ -107,7 +107,7 @@ pub struct Caller {
     pub door: Door,
     /// The id under which the log and the changeset know this request.
     pub request_id: Arc<str>,
-    /// The address of the other end of the socket.
+    /// Where the request comes from: see `web::client_address`.
     pub address: Option<IpAddr>,
 }
 

@@ -9,15 +9,18 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 mod database_url;
+mod redis_url;
 mod smtp_url;
 mod sources;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ipnet::IpNet;
 use lettre::message::Mailbox;
 use rand::Rng as _;
 
 pub use database_url::DatabaseUrl;
+pub use redis_url::RedisUrl;
 pub use smtp_url::SmtpUrl;
 pub use sources::{Origin, SETTINGS, Setting, Sources, shown_value};
 
@@ -100,6 +103,12 @@ pub struct Config {
     pub mail_from: Mailbox,
     /// `CORS_ORIGINS`
     pub cors_origins: Vec<String>,
+    /// `TRUSTED_PROXIES`
+    pub trusted_proxies: Vec<IpNet>,
+    /// `RATE_LIMIT_PER_MINUTE`; 0 for no limit
+    pub rate_limit_per_minute: u32,
+    /// `REDIS_URL`
+    pub redis_url: Option<RedisUrl>,
     /// `WORKERS`
     pub workers: usize,
     /// `RUST_LOG`
@@ -185,6 +194,9 @@ impl Config {
         let mail_from =
             r.read("MAIL_FROM", |text| text.parse().map_err(|e: lettre::address::AddressError| e.to_string()));
         let cors_origins = r.read("CORS_ORIGINS", parse_origins);
+        let trusted_proxies = r.read("TRUSTED_PROXIES", parse_networks);
+        let rate_limit_per_minute = r.number("RATE_LIMIT_PER_MINUTE", 0, 1_000_000);
+        let redis_url = r.read("REDIS_URL", RedisUrl::parse);
         let workers = r.read("WORKERS", |text| match text {
             "" => Ok(std::thread::available_parallelism().map_or(1, std::num::NonZero::get)),
             text => match text.parse::<usize>() {
@@ -221,6 +233,9 @@ impl Config {
                 smtp_url: smtp_url?,
                 mail_from: mail_from?,
                 cors_origins: cors_origins?,
+                trusted_proxies: trusted_proxies?,
+                rate_limit_per_minute: rate_limit_per_minute?,
+                redis_url: redis_url?,
                 workers: workers?,
                 log_filter: log_filter?,
                 log_format: log_format?,
@@ -306,6 +321,19 @@ fn parse_origins(text: &str) -> Result<Vec<String>, String> {
         .map(|origin| match parse_base_url(origin) {
             Ok(Some(origin)) => Ok(origin),
             _ => Err(format!("names {origin:?}, which is not an origin such as https://shop.example")),
+        })
+        .collect()
+}
+
+fn parse_networks(text: &str) -> Result<Vec<IpNet>, String> {
+    let networks = text.split(',').map(str::trim).filter(|n| !n.is_empty());
+    networks
+        .map(|network| {
+            let one = || network.parse::<IpAddr>().map(|address| IpNet::from(address.to_canonical()));
+            network
+                .parse::<IpNet>()
+                .or_else(|_| one())
+                .map_err(|_| format!("names {network:?}, which is neither an address nor a network such as 10.0.0.0/8"))
         })
         .collect()
 }

@@ -54,6 +54,13 @@ pub enum Error {
     Misdirected,
     /// 422: well-formed, but breaks rules: all of them at once.
     Invalid(FieldErrors),
+    /// 429: too many requests, or too many failed sign-ins.
+    TooManyRequests {
+        /// What there is too much of, in a sentence.
+        detail: String,
+        /// `Retry-After`, in seconds.
+        retry_after: u32,
+    },
     /// 503: it may work in so many seconds; the reason is for the log.
     Unavailable {
         /// What the client may know.
@@ -205,6 +212,7 @@ impl Error {
                 };
                 ("validation_error", detail, errors.list().to_vec())
             }
+            Self::TooManyRequests { detail, .. } => ("too_many_requests", detail.clone(), Vec::new()),
             Self::Unavailable { detail, .. } => ("unavailable", (*detail).to_owned(), Vec::new()),
             Self::Internal(_) => return Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR),
         };
@@ -257,6 +265,7 @@ impl ResponseError for Error {
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::UnsupportedMedia(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -271,7 +280,7 @@ impl ResponseError for Error {
             Self::MethodNotAllowed(allow) => {
                 response.insert_header((header::ALLOW, *allow));
             }
-            Self::Unavailable { retry_after, .. } => {
+            Self::Unavailable { retry_after, .. } | Self::TooManyRequests { retry_after, .. } => {
                 response.insert_header((header::RETRY_AFTER, *retry_after));
             }
             _ => {}

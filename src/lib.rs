@@ -7,6 +7,7 @@
 //!    [`fields`] (what somebody typed, before it is parsed), [`decimal`] and [`time`] (exact numbers and
 //!    moments), [`search`] (how text becomes words).
 //! 2. [`db`]: one connection type for SQLite and PostgreSQL, pools, the single writer with group commit.
+//!    [`limits`]: how many requests and wrong passwords are too many, counted here or in Redis.
 //! 3. [`jobs`]: the durable queue, [`changes`]: the unit of work. Everything that writes goes through
 //!    [`changes::Tx`]. [`mail`]: how mail is sent.
 //! 4. [`app`]: what a handler is given: `look_up`, `read`, `write`.
@@ -31,6 +32,7 @@ pub mod error;
 pub mod fields;
 pub mod items;
 pub mod jobs;
+pub mod limits;
 pub mod mail;
 pub mod routes;
 pub mod search;

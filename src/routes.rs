@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::auth::{identify, sessions};
 use crate::config::Config;
 use crate::error::Error;
-use crate::web::assets;
+use crate::web::{assets, rate_limit};
 use crate::{audit, auth, categories, items, users};
 
 /// One route of the map.
@@ -227,7 +227,14 @@ fn cors(config: &Config) -> actix_cors::Cors {
             header::IF_NONE_MATCH,
             crate::web::request_id::HEADER,
         ])
-        .expose_headers([header::ETAG, header::LOCATION, header::RETRY_AFTER, crate::web::request_id::HEADER])
+        .expose_headers([
+            header::ETAG,
+            header::LOCATION,
+            header::RETRY_AFTER,
+            rate_limit::LIMIT,
+            rate_limit::POLICY,
+            crate::web::request_id::HEADER,
+        ])
         .max_age(600);
     config.cors_origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
 }

@@ -32,6 +32,8 @@ const LAST_REQUESTS: u64 = 30;
 const SLOWEST_HEAD: Duration = Duration::from_secs(5);
 /// How long a connection that is closed is read on.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How often limits forget what no longer counts.
+const FORGET: Duration = Duration::from_secs(15);
 /// How often ended sessions are removed.
 const SWEEP: Duration = Duration::from_secs(600);
 
@@ -115,6 +117,7 @@ impl Server {
         let builder = builder.listen("http", listener, service).map_err(|e| e.to_string())?;
         app.set_address(address);
         let working = worker.start(alone);
+        actix_web::rt::spawn(forget(Arc::clone(&app)));
         actix_web::rt::spawn(sweep(app));
         Ok(Self { running: builder.run(), working, address, setup_token, _instance: instance })
     }
@@ -153,5 +156,13 @@ async fn sweep(app: Arc<App>) {
         if let Err(error) = app.db.write(Box::new(work)).await {
             log::warn!("ended sessions could not be removed: {error}");
         }
+    }
+}
+
+/// Keeps the memory of limits bounded.
+async fn forget(app: Arc<App>) {
+    loop {
+        actix_web::rt::time::sleep(FORGET).await;
+        app.limits.forget_old();
     }
 }

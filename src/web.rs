@@ -2,6 +2,7 @@
 
 pub mod assets;
 pub mod caller;
+pub mod client_address;
 pub mod compress;
 pub mod conflict;
 pub mod cursor;
@@ -15,6 +16,7 @@ pub mod host;
 pub mod json;
 pub mod list;
 pub mod page;
+pub mod rate_limit;
 pub mod request_id;
 pub mod sorted;
 pub mod view;

@@ -162,7 +162,9 @@ impl Home {
             command.env(name, value);
         }
         command.env("WORKERS", workers().to_string());
-        for (name, value) in [("BCRYPT_COST", "12"), ("ACCESS_TOKEN_EXPIRE_MINUTES", "1440")] {
+        for (name, value) in
+            [("BCRYPT_COST", "12"), ("ACCESS_TOKEN_EXPIRE_MINUTES", "1440"), ("RATE_LIMIT_PER_MINUTE", "0")]
+        {
             command.env(name, value);
         }
         command

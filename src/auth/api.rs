@@ -15,11 +15,13 @@ use super::token::{Kind, Mark, Tokens};
 use crate::app::App;
 use crate::error::Error;
 use crate::fields::{FieldErrors, Input, Raw, Source};
+use crate::limits::Quota;
 use crate::users::hashing::Hashing;
 use crate::users::model::{User, UserInput};
 use crate::web::caller::Anyone;
 use crate::web::json;
 use crate::web::list::Params;
+use crate::web::rate_limit;
 
 /// The answer of OAuth 2.0 (RFC 6749, 5.1).
 #[derive(Serialize)]
@@ -33,13 +35,15 @@ struct Token {
 /// `POST /api/v1/auth/register`: makes oneself a user, with the role `user`.
 ///
 /// # Errors
-/// 400, 403 for what one may not set, 409, 415, 422, 503.
+/// 400, 403 for what one may not set, 409, 415, 422, 429, 503.
 pub async fn register(
+    req: HttpRequest,
     caller: Anyone,
     app: Data<App>,
     hashing: Data<Hashing>,
     body: json::Object,
 ) -> Result<HttpResponse, Error> {
+    rate_limit::limit(&req, &app, Quota::Register).await?;
     let user = service::register(&app, &hashing, &caller, UserInput::read(&body.0)).await?;
     Ok(json::created("User registered successfully", &user, format!("/api/v1/users/{}", user.id), user.version))
 }
@@ -48,7 +52,7 @@ pub async fn register(
 /// (`email` or `username`, `password`); with two-factor sign-in also `otp`, a code of the app or a recovery code.
 ///
 /// # Errors
-/// 400, 401, 415, 422, 503.
+/// 400, 401, 415, 422, 429, 503.
 pub async fn login(
     req: HttpRequest,
     caller: Anyone,
@@ -59,7 +63,7 @@ pub async fn login(
 ) -> Result<HttpResponse, Error> {
     let input = read(&req, payload).await?;
     let proof = Proof::sent(&input)?;
-    let signed_in = service::sign_in(&app, &hashing, SignIn::read(&input)?).await?;
+    let signed_in = service::sign_in(&app, &hashing, &caller, SignIn::read(&input)?).await?;
     let user = signed_in.user.clone();
     let inside = app.clone();
     let refresh_token = app

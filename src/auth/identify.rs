@@ -23,7 +23,9 @@ use crate::caller::{Caller, Door, Principal, Role, Who};
 use crate::error::Error;
 use crate::users;
 use crate::users::store::Credentials;
+use crate::web::client_address::client_address;
 use crate::web::form::CsrfToken;
+use crate::web::rate_limit;
 use crate::web::request_id::RequestId;
 
 /// For so long a caller is believed without asking the database: a changed password, role or `is_active`
@@ -52,18 +54,18 @@ thread_local! {
 /// is needed.
 ///
 /// # Errors
-/// 401; 401 also without a credential when nothing is public.
+/// 401; 401 also without a credential when nothing is public; 429.
 pub async fn by_token(
     req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
-    match bearer(&req).await {
-        Ok(who) => {
-            put(&req, who, Door::Api);
-            next.call(req).await.map(ServiceResponse::map_into_left_body)
-        }
-        Err(error) => Ok(req.into_response(error.error_response()).map_into_right_body()),
-    }
+    let (who, refused) = match bearer(&req).await {
+        Ok(who) => (who, None),
+        Err(error @ Error::Unauthenticated(_)) => (Who::Anonymous, Some(error)),
+        Err(error) => return Ok(req.into_response(error.error_response()).map_into_right_body()),
+    };
+    put(&req, who, Door::Api);
+    rate_limit::serve(req, refused, next).await.map(ServiceResponse::map_into_left_body)
 }
 
 async fn bearer(req: &ServiceRequest) -> Result<Who, Error> {
@@ -134,7 +136,7 @@ fn remember(token: &str, principal: &Principal, expires: i64) {
 /// [`signed_in`] send them to the sign-in page.
 ///
 /// # Errors
-/// Only when the database cannot be asked.
+/// 429; 503 when the database cannot be asked.
 pub async fn by_session(
     req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -146,7 +148,7 @@ pub async fn by_session(
     };
     let fresh_cookie = put_csrf_token(&req, &session, &who);
     put(&req, who, Door::Admin);
-    let mut response = next.call(req).await?;
+    let mut response = rate_limit::serve(req, None, next).await?;
     if let Some(cookie) = fresh_cookie {
         response.response_mut().add_cookie(&cookie).map_err(|e| Error::Internal(e.to_string()))?;
     }
@@ -196,7 +198,9 @@ fn put_csrf_token(req: &ServiceRequest, session: &Session, who: &Who) -> Option<
 
 fn put(req: &ServiceRequest, who: Who, door: Door) {
     let request_id = req.extensions().get::<RequestId>().map_or_else(|| Arc::from(""), |id| Arc::clone(&id.0));
-    let address = req.peer_addr().map(|peer| peer.ip());
+    let app = req.app_data::<Data<App>>();
+    let trusted = app.map_or(&[] as &[_], |app| &app.config.trusted_proxies);
+    let address = client_address(req.peer_addr(), req.headers(), trusted);
     req.extensions_mut().insert(Caller { who, door, request_id, address });
 }
 

@@ -65,7 +65,7 @@ pub async fn login_form(req: HttpRequest, caller: Anyone, app: Data<App>) -> Res
 /// `POST /admin/login`.
 ///
 /// # Errors
-/// 403 for a form that is not ours, 503.
+/// 403 for a form that is not ours, 503; what is wrong with the name and password is said in the form.
 pub async fn login(
     req: HttpRequest,
     caller: Anyone,
@@ -77,12 +77,16 @@ pub async fn login(
     let username = form.verbatim("username").to_owned();
     let next = page::own_path(form.verbatim("next"), "");
     let with = SignIn { login: username.clone(), password: form.verbatim("password").to_owned() };
-    match service::sign_in(&app, &hashing, with).await {
+    match service::sign_in(&app, &hashing, &caller, with).await {
         Ok(signed_in) => {
             Ok(page::see_other(&code::after_password(&req, &app, &caller, &session, signed_in, next).await?))
         }
         Err(Error::Unauthenticated(detail)) => refuse(&req, &app, StatusCode::UNAUTHORIZED, username, next, detail),
         Err(Error::Malformed(detail)) => refuse(&req, &app, StatusCode::BAD_REQUEST, username, next, detail),
+        Err(Error::TooManyRequests { detail, retry_after }) => {
+            let page = refuse(&req, &app, StatusCode::TOO_MANY_REQUESTS, username, next, detail)?;
+            Ok(page::later(page, retry_after))
+        }
         Err(error) => Err(error),
     }
 }

@@ -14,6 +14,7 @@ use crate::changes::Tx;
 use crate::db::Conn;
 use crate::error::Error;
 use crate::fields::FieldErrors;
+use crate::limits::Key;
 use crate::users;
 use crate::users::hashing::Hashing;
 use crate::users::model::{NewUser, Password, User, UserFields, UserInput, may_set};
@@ -25,24 +26,51 @@ const LONGEST_EMAIL: usize = 254;
 /// answered alike.
 ///
 /// # Errors
-/// 401 for a wrong name or password, 400 for the right ones of a user that is not active, 503.
-pub async fn sign_in(app: &App, hashing: &Hashing, with: SignIn) -> Result<SignedIn, Error> {
+/// 401 for a wrong name or password, 400 for the right ones of a user that is not active, 429 after too many
+/// wrong ones, 503.
+pub async fn sign_in(app: &App, hashing: &Hashing, caller: &Caller, with: SignIn) -> Result<SignedIn, Error> {
     let login = with.login;
+    let unknown = app.limits.text(&login.trim().to_lowercase());
     let user = app.look_up(move |conn| Ok(users::store::find_by_login(conn, &login)?)).await?;
+    // One account, by whichever of its names; a name that nobody has counts like an account.
+    let account = user.as_ref().map_or(unknown, |user| Key::User(user.id));
     let hash = user.as_ref().and_then(|u| u.password_hash.clone());
-    let (right, renewed) = hashing.verify(with.password, hash).await?;
-    let user = match user {
-        Some(user) if right => user,
-        _ => {
-            return Err(Error::Unauthenticated(
-                "The e-mail address or username, or the password, is wrong.".to_owned(),
-            ));
-        }
+    let (right, renewed) = verify(app, hashing, caller, account, with.password, hash).await?;
+    let Some(user) = user.filter(|_| right) else {
+        return Err(Error::Unauthenticated("The e-mail address or username, or the password, is wrong.".to_owned()));
     };
     if !user.is_active {
         return Err(Error::Malformed("This account is not active. Ask an admin to activate it.".to_owned()));
     }
     Ok(SignedIn { user, renewed_hash: renewed })
+}
+
+/// Whether a password is an account's, as an attempt that counts; its new hash, when the kept one was cheaper
+/// than today's.
+///
+/// # Errors
+/// 429 while the account or the address has to wait, 503.
+async fn verify(
+    app: &App,
+    hashing: &Hashing,
+    caller: &Caller,
+    account: Key,
+    password: String,
+    hash: Option<String>,
+) -> Result<(bool, Option<String>), Error> {
+    let attempt = app.limits.attempt(account, Key::of_address(caller.address)).await?;
+    match hashing.verify(password, hash).await {
+        Ok((right, renewed)) => {
+            if right {
+                attempt.succeeded().await;
+            }
+            Ok((right, renewed))
+        }
+        Err(error) => {
+            attempt.given_back().await;
+            Err(error)
+        }
+    }
 }
 
 /// Somebody whose password was right.
@@ -67,7 +95,7 @@ pub fn note(tx: &mut Tx<'_>, signed_in: &SignedIn) -> Result<(), Error> {
 ///
 /// # Errors
 /// 401 for nobody and for whose credentials ended meanwhile, 404 when they were removed, 422 at
-/// `current_password` and `new_password`, 503.
+/// `current_password` and `new_password`, 429 after too many wrong ones, 503.
 pub async fn change_password(
     app: &App,
     hashing: &Hashing,
@@ -89,7 +117,7 @@ pub async fn change_password(
     let new = errors.into_result(|| parsed)?;
     let user = app.look_up(move |conn| Ok(users::store::find(conn, id)?)).await?;
     let user = user.ok_or_else(|| Error::missing("User", id))?;
-    let (right, _) = hashing.verify(current, user.password_hash.clone()).await?;
+    let (right, _) = verify(app, hashing, caller, Key::User(id), current, user.password_hash.clone()).await?;
     if !right {
         return Err(Error::field("current_password", "wrong", "is not your password"));
     }
@@ -121,11 +149,12 @@ pub fn renew_hash(tx: &mut Tx<'_>, signed_in: &SignedIn) -> Result<(), Error> {
 /// Who is signed in, once they have shown again that they know their password.
 ///
 /// # Errors
-/// 404 for a user that is not there any more, 422 for a wrong password, 503.
-pub async fn reauthenticate(app: &App, hashing: &Hashing, id: i64, password: String) -> Result<User, Error> {
+/// 401 for nobody, 404 for a user that is not there any more, 422 for a wrong password, 429 after too many, 503.
+pub async fn reauthenticate(app: &App, hashing: &Hashing, caller: &Caller, password: String) -> Result<User, Error> {
+    let id = caller.user_id().ok_or_else(|| caller.refusal("do this here"))?;
     let user = app.look_up(move |conn| Ok(users::store::find(conn, id)?)).await?;
     let user = user.ok_or_else(|| Error::missing("User", id))?;
-    let (right, _) = hashing.verify(password, user.password_hash.clone()).await?;
+    let (right, _) = verify(app, hashing, caller, Key::User(id), password, user.password_hash.clone()).await?;
     if right { Ok(user) } else { Err(Error::field("password", "wrong", "is not your password")) }
 }
 

@@ -17,10 +17,12 @@ use crate::fields::FieldErrors;
 use crate::items;
 use crate::items::model::Item;
 use crate::items::store::page::{By, Column};
+use crate::limits::Quota;
 use crate::web::caller::{Admin, Member};
 use crate::web::etag;
 use crate::web::json::{self, Object};
 use crate::web::list::Params;
+use crate::web::rate_limit;
 
 /// `GET /api/v1/users/me`: who the caller is.
 ///
@@ -54,13 +56,15 @@ pub async fn list(req: HttpRequest, _: Admin, app: Data<App>) -> Result<HttpResp
 /// `POST /api/v1/users`: makes a user, for admins. Without a password they are invited by mail.
 ///
 /// # Errors
-/// 400, 401, 403, 409, 415, 422, 503.
+/// 400, 401, 403, 409, 415, 422, 429, 503.
 pub async fn create(
+    req: HttpRequest,
     caller: Admin,
     app: Data<App>,
     hashing: Data<Hashing>,
     body: Object,
 ) -> Result<HttpResponse, Error> {
+    rate_limit::limit(&req, &app, Quota::CreateUser).await?;
     let input = UserInput::read(&body.0);
     may_set(&caller, &input, None)?;
     let new = hashing.prepare_or_invite(input).await?;

@@ -190,6 +190,12 @@ pub fn mistakes(error: Error) -> Result<(StatusCode, Errors), Error> {
     }
 }
 
+/// A page that says: not before so many seconds have passed.
+pub fn later(mut page: HttpResponse, seconds: u32) -> HttpResponse {
+    page.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    page
+}
+
 /// What a form is told that does not say which version it changes.
 pub fn unversioned() -> Error {
     Error::Malformed("The form does not say which version it changes. Load the page again.".to_owned())

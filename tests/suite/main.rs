@@ -1,8 +1,8 @@
 //! The whole suite, through the front door: the real binary, its own database for every test, HTTP, command line
 //! and a real browser. One module a slice; `support` holds what they share.
 //!
-//! `cargo test` alone runs everything that needs nothing installed (SQLite). What needs PostgreSQL or Chromium is
-//! listed as `ignored` with the reason; `tests/run` starts both and runs all of it.
+//! `cargo test` alone runs everything that needs nothing installed (SQLite). What needs PostgreSQL, Redis or
+//! Chromium is listed as `ignored` with the reason; `tests/run` starts them and runs all of it.
 
 #![expect(
     clippy::unwrap_used,
@@ -27,6 +27,7 @@ mod errors;
 mod house;
 mod import;
 mod items;
+mod limits;
 mod lists;
 mod logs;
 mod mail;

@@ -1,8 +1,8 @@
 //! The JSON door of passwords: forgotten, reset, changed.
 
-use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
 
 use crate::app::App;
 use crate::auth::token::{Kind, Tokens};
@@ -12,14 +12,16 @@ use crate::fields::{FieldErrors, Input};
 use crate::users::hashing::Hashing;
 use crate::web::caller::{Anyone, Member};
 use crate::web::json::{self, Object};
+use crate::web::rate_limit;
 
 /// `POST /api/v1/auth/password/forgot`: `email`; a link goes to it if it is an account's. The answer never says
 /// whether it is.
 ///
 /// # Errors
 /// 400, 415, 422 without an address, 429.
-pub async fn forgot(caller: Anyone, app: Data<App>, body: Object) -> Result<HttpResponse, Error> {
+pub async fn forgot(req: HttpRequest, caller: Anyone, app: Data<App>, body: Object) -> Result<HttpResponse, Error> {
     let [email] = needed(&body.0, ["email"])?;
+    rate_limit::forgot(&req, &app, &email).await?;
     service::forgot(&app, &caller, &email).await?;
     let said = "If this is the address of an account, a link to set another password is on its way to it";
     Ok(json::done(StatusCode::ACCEPTED, said))
@@ -45,7 +47,7 @@ pub async fn reset(
 /// family of the user ends, the one that is used here too; the answer's `data` has new ones to go on with.
 ///
 /// # Errors
-/// 400, 401, 415, 422 at either field, 503.
+/// 400, 401, 415, 422 at either field, 429 after too many wrong ones, 503.
 pub async fn change(
     caller: Member,
     app: Data<App>,

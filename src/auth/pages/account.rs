@@ -133,8 +133,15 @@ pub async fn change_password(
             Ok(page::see_other(PATH))
         }
         Err(error) => {
+            let drawn = Page { req: &req, member: &member, app: &app, session: &session };
+            if let Error::TooManyRequests { detail, retry_after } = error {
+                let mut errors = Errors::default();
+                errors.add("current_password", detail);
+                let page = drawn.draw(None, errors, StatusCode::TOO_MANY_REQUESTS).await?;
+                return Ok(page::later(page, retry_after));
+            }
             let (status, errors) = page::mistakes(error)?;
-            Page { req: &req, member: &member, app: &app, session: &session }.draw(None, errors, status).await
+            drawn.draw(None, errors, status).await
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::web::caller::Anyone;
 use crate::web::form::Form;
 use crate::web::list::Params;
 use crate::web::page::{self, Frame};
+use crate::web::rate_limit;
 use crate::web::view::Errors;
 
 /// `GET /admin/forgotten`.
@@ -31,13 +32,20 @@ pub async fn forgotten_form(req: HttpRequest, app: Data<App>) -> Result<HttpResp
 /// `POST /admin/forgotten`: the same answer whether there is such an account or not.
 ///
 /// # Errors
-/// 403 for a form that is not ours; a missing address comes back with the form.
+/// 403 for a form that is not ours; a missing address and a limit come back with the form.
 pub async fn forgotten(req: HttpRequest, caller: Anyone, app: Data<App>, form: Form) -> Result<HttpResponse, Error> {
     let email = form.input.typed("email").to_owned();
     if email.is_empty() {
         let mut errors = Errors::default();
         errors.add("email", "is required".to_owned());
         return draw_forgotten(&req, &app, StatusCode::UNPROCESSABLE_ENTITY, email, false, errors);
+    }
+    if let Err(error) = rate_limit::forgot(&req, &app, &email).await {
+        let Error::TooManyRequests { detail, retry_after } = error else { return Err(error) };
+        let mut errors = Errors::default();
+        errors.add("email", detail);
+        let page = draw_forgotten(&req, &app, StatusCode::TOO_MANY_REQUESTS, email, false, errors)?;
+        return Ok(page::later(page, retry_after));
     }
     service::forgot(&app, &caller, &email).await?;
     draw_forgotten(&req, &app, StatusCode::OK, email, true, Errors::default())

@@ -77,7 +77,7 @@ async fn try_turn_on(
     form: &Form,
 ) -> Result<(User, Vec<String>), Error> {
     let proof = typed(form)?;
-    let user = reauthenticate(app, hashing, member.id(), form.verbatim("password").to_owned()).await?;
+    let user = reauthenticate(app, hashing, member, form.verbatim("password").to_owned()).await?;
     let inside = app.clone();
     app.write(member, move |tx| second_factor::turn_on(tx, &inside, &user, &proof)).await
 }
@@ -105,7 +105,7 @@ pub async fn renew_codes(
         let mut errors = FieldErrors::default();
         require_password(&form, &mut errors);
         errors.into_result(|| Some(()))?;
-        let user = reauthenticate(&app, &hashing, member.id(), form.verbatim("password").to_owned()).await?;
+        let user = reauthenticate(&app, &hashing, &member, form.verbatim("password").to_owned()).await?;
         app.write(&member, move |tx| second_factor::renew_codes(tx, &user)).await
     };
     match made.await {
@@ -140,7 +140,7 @@ pub async fn turn_off(
     let inside = app.clone();
     let done = async {
         let proof = typed(&form)?;
-        let user = reauthenticate(&app, &hashing, member.id(), form.verbatim("password").to_owned()).await?;
+        let user = reauthenticate(&app, &hashing, &member, form.verbatim("password").to_owned()).await?;
         app.write(&member, move |tx| second_factor::turn_off_with(tx, &inside, &user, &proof)).await
     };
     match done.await {

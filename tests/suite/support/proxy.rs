@@ -1,4 +1,4 @@
-//! A wire to PostgreSQL that can be cut, silenced and mended while the server runs.
+//! A wire to PostgreSQL or to Redis that can be cut, silenced and mended while the server runs.
 
 use std::{
     io::{Read, Write},
