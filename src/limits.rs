@@ -37,6 +37,8 @@ const AT_ONCE_TO_ACCOUNT: usize = 1;
 pub enum Key {
     /// A signed-in user, by id.
     User(i64),
+    /// The second factor of a user, by id: its failures are not those of the password.
+    Code(i64),
     /// An IPv4 address; also one that came as IPv6 (`::ffff:192.0.2.1`).
     V4(u32),
     /// The first 64 bits of an IPv6 address: whoever has one has the whole network.

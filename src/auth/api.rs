@@ -66,13 +66,14 @@ pub async fn login(
     let signed_in = service::sign_in(&app, &hashing, &caller, SignIn::read(&input)?).await?;
     let user = signed_in.user.clone();
     let inside = app.clone();
-    let refresh_token = app
-        .write(&caller, move |tx| {
-            service::note(tx, &signed_in)?;
-            second_factor::demand(tx, &inside, signed_in.user.id, proof.as_ref())?;
-            refresh::begin(tx, &inside, &signed_in.user)
-        })
-        .await?;
+    let sends_code = proof.is_some();
+    let begin = app.write(&caller, move |tx| {
+        service::note(tx, &signed_in)?;
+        second_factor::demand(tx, &inside, signed_in.user.id, proof.as_ref())?;
+        refresh::begin(tx, &inside, &signed_in.user)
+    });
+    let refresh_token =
+        if sends_code { second_factor::attempt(&app, &caller, user.id, begin).await? } else { begin.await? };
     token(&tokens, &user, refresh_token)
 }
 

@@ -8,10 +8,12 @@ use serde::Serialize;
 
 use super::store::second_factor::{self as store, SecondFactor};
 use crate::app::{App, KeyUse};
+use crate::caller::Caller;
 use crate::changes::{Entity, Recorded, Tx};
 use crate::db::Conn;
 use crate::error::Error;
 use crate::fields::{FieldErrors, Input};
+use crate::limits::Key;
 use crate::time::Timestamp;
 use crate::users;
 use crate::users::model::User;
@@ -105,6 +107,27 @@ pub fn demand(tx: &mut Tx<'_>, app: &App, user_id: i64, proof: Option<&Proof>) -
     };
     let proof = proof.ok_or(Error::SecondFactorRequired)?;
     if accept(tx, app, &factor, proof)? { Ok(()) } else { Err(Error::SecondFactorInvalid) }
+}
+
+/// Does what asks for the second factor, as an attempt that counts: whoever knows the password must not try
+/// every code.
+///
+/// # Errors
+/// What it says, and 429 after too many wrong codes.
+pub async fn attempt<T>(
+    app: &App,
+    caller: &Caller,
+    user_id: i64,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    let attempt = app.limits.attempt(Key::Code(user_id), Key::of_address(caller.address)).await?;
+    let done = work.await;
+    match &done {
+        Ok(_) => attempt.succeeded().await,
+        Err(Error::SecondFactorInvalid | Error::Invalid(_)) => {}
+        Err(_) => attempt.given_back().await,
+    }
+    done
 }
 
 /// Makes a secret that waits for its first right code.

@@ -137,6 +137,7 @@ impl Redis {
         let namespace = &self.namespace;
         match key {
             Key::User(id) => format!("{namespace}:{what}:user:{id}"),
+            Key::Code(id) => format!("{namespace}:{what}:code:{id}"),
             Key::V4(bits) => format!("{namespace}:{what}:ip4:{bits:08x}"),
             Key::V6(bits) => format!("{namespace}:{what}:ip6:{bits:016x}"),
             Key::Text(hash) => format!("{namespace}:{what}:text:{hash:016x}"),

@@ -2,12 +2,13 @@
 
 use crate::support::{
     Answer, Kind, Place, Server, Visitor, Who, data::shape, html::Page, mail::mail_to, on_both, server::PASSWORD,
+    wait_for,
 };
 use insta::{allow_duplicates, assert_snapshot};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use totp_rs::{Builder, Secret, Totp};
 
@@ -27,6 +28,7 @@ on_both! {
     a_recovery_code_opens_the_pages_too,
     a_right_password_alone_opens_nothing,
     after_five_wrong_codes_the_password_is_asked_for_again,
+    whoever_knows_the_password_tries_few_codes,
     after_five_minutes_the_password_is_asked_for_again,
     what_changes_between_the_pages_ends_the_sign_in,
     turning_it_on_ends_every_other_session_and_token,
@@ -463,6 +465,28 @@ fn after_five_wrong_codes_the_password_is_asked_for_again(server: &Server) {
     form.set("code", &code(&guarded.app, 0));
     assert_eq!(visitor.submit(&form).leads_to(), "/admin/login");
     visitor.get("/admin/account").leads_to();
+}
+
+fn whoever_knows_the_password_tries_few_codes(server: &Server) {
+    let guarded = set_up(server, Who::User);
+    let wrong = wrong_code(&guarded.app);
+    for _ in 0..3 {
+        refused(sign_in(server, Who::User, Some(&wrong)), "second_factor_invalid");
+    }
+    // Neither another page nor a right password makes any difference.
+    let visitor = Visitor::stranger(server);
+    assert_eq!(visitor.sign_in("uma_user", PASSWORD).leads_to(), "/admin/login/code");
+    for _ in 0..2 {
+        visitor.fill_in("/admin/login/code", &[("code", &wrong)]).expect(401);
+    }
+    let recovery = &guarded.codes[0];
+    let refused = visitor.fill_in("/admin/login/code", &[("recovery_code", recovery)]).expect(429);
+    refused.says("Too many failed attempts");
+    assert!(refused.answer.header("retry-after").is_some());
+    sign_in(server, Who::User, Some(recovery)).problem(429);
+    wait_for("the right code", Duration::from_secs(10), || {
+        (sign_in(server, Who::User, Some(recovery)).status == 200).then_some(())
+    });
 }
 
 /// Changes what the session between the pages keeps.

@@ -117,18 +117,16 @@ pub async fn submit(
         return draw(&req, &app, StatusCode::UNPROCESSABLE_ENTITY, recovering, Some(words));
     };
     let (inside, id, credentials) = (app.clone(), pending.user, pending.credentials);
-    let entered = app
-        .write(&caller, move |tx| {
-            let user = users::store::find_to_change(tx.conn, id)?
-                .filter(|user| user.is_active && user.credentials_version == credentials);
-            let Some(user) = user else { return Ok(None) };
-            second_factor::demand(tx, &inside, id, Some(&proof))?;
-            let signed_in = SignedIn { user, renewed_hash: None };
-            service::note(tx, &signed_in)?;
-            Ok(Some(signed_in.user))
-        })
-        .await;
-    match entered {
+    let enter = app.write(&caller, move |tx| {
+        let user = users::store::find_to_change(tx.conn, id)?
+            .filter(|user| user.is_active && user.credentials_version == credentials);
+        let Some(user) = user else { return Ok(None) };
+        second_factor::demand(tx, &inside, id, Some(&proof))?;
+        let signed_in = SignedIn { user, renewed_hash: None };
+        service::note(tx, &signed_in)?;
+        Ok(Some(signed_in.user))
+    });
+    match second_factor::attempt(&app, &caller, id, enter).await {
         Ok(Some(user)) => {
             begin(&req, &session, &user)?;
             Ok(page::see_other(&landing(&user, pending.next)))
@@ -147,6 +145,10 @@ pub async fn submit(
                 "The code is wrong or was used already. Wait for the app's next one."
             };
             draw(&req, &app, StatusCode::UNAUTHORIZED, recovering, Some(words.to_owned()))
+        }
+        Err(Error::TooManyRequests { detail, retry_after }) => {
+            let page = draw(&req, &app, StatusCode::TOO_MANY_REQUESTS, recovering, Some(detail))?;
+            Ok(page::later(page, retry_after))
         }
         Err(error) => Err(error),
     }

@@ -141,7 +141,9 @@ pub async fn turn_off(
     let done = async {
         let proof = typed(&form)?;
         let user = reauthenticate(&app, &hashing, &member, form.verbatim("password").to_owned()).await?;
-        app.write(&member, move |tx| second_factor::turn_off_with(tx, &inside, &user, &proof)).await
+        let id = user.id;
+        let work = app.write(&member, move |tx| second_factor::turn_off_with(tx, &inside, &user, &proof));
+        second_factor::attempt(&app, &member, id, work).await
     };
     match done.await {
         Ok(()) => {
