@@ -165,9 +165,22 @@ routes!(PAGES, register_pages, "/admin", {
     "/categories/{id}/delete" => { GET categories::pages::ask_delete, POST categories::pages::delete }
 });
 
+// The pages of users, behind the sign-in too.
+routes!(USER_PAGES, register_user_pages, "/admin/users", {
+    "" => { GET users::pages::list }
+    "/new" => { GET users::pages::edit::blank, POST users::pages::edit::create }
+    "/{id}" => { GET users::pages::one::show }
+    "/{id}/edit" => { GET users::pages::edit::edit, POST users::pages::edit::save }
+    "/{id}/role" => { GET users::pages::acts::ask_role, POST users::pages::acts::set_role }
+    "/{id}/access" => { GET users::pages::acts::ask_access, POST users::pages::acts::set_access }
+    "/{id}/end-sessions" => { GET users::pages::acts::ask_end_sessions, POST users::pages::acts::end_sessions }
+    "/{id}/invite" => { POST users::pages::acts::invite_again }
+    "/{id}/delete" => { GET users::pages::remove::ask_delete, POST users::pages::remove::delete }
+});
+
 /// Every route, in the order of the map.
 pub fn table() -> impl Iterator<Item = Route> {
-    let parts: [&'static [Route]; 8] = [ITEMS, CATEGORIES, USERS, AUTH, HEALTH, ROOT, ENTRANCE, PAGES];
+    let parts: [&'static [Route]; 9] = [ITEMS, CATEGORIES, USERS, AUTH, HEALTH, ROOT, ENTRANCE, PAGES, USER_PAGES];
     let assets = Route { method: "GET", path: "/static/{version}/{file}", handler: "web::assets::file" };
     let trimmed = |route: &Route| Route {
         handler: route.handler.trim_start_matches("::").trim_start_matches("crate::"),
@@ -198,6 +211,7 @@ pub fn register(cfg: &mut ServiceConfig, app: &Arc<App>) {
             .service(
                 web::scope("")
                     .wrap(from_fn(identify::signed_in))
+                    .service(web::scope("/users").configure(register_user_pages))
                     .configure(register_pages)
                     .default_service(web::to(nothing)),
             ),

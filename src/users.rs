@@ -5,6 +5,7 @@ pub mod hashing;
 pub mod list;
 pub mod mails;
 pub mod model;
+pub mod pages;
 pub mod password;
 pub mod service;
 pub mod store;

@@ -13,6 +13,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::list::{self, Query};
 use super::model::Item;
+use super::store;
 use super::store::page::{By, Column};
 use crate::app::{App, KeyUse};
 use crate::categories;
@@ -44,11 +45,13 @@ pub async fn list(req: HttpRequest, admin: Admin, app: Data<App>) -> Result<Http
         }
     };
     let bounded = query.as_ref().is_none_or(Query::may_be_bounded);
+    let owner_id: Option<i64> = params.get("owner_id").and_then(|id| id.parse().ok());
     let load = move |conn: &mut crate::db::Conn| {
         let listing = query.as_ref().map(|query| list::find(conn, query)).transpose()?;
-        Ok((listing, categories::store::all(conn)?))
+        let owner = owner_id.map(|id| store::owner_name(conn, id)).transpose()?.flatten();
+        Ok((listing, categories::store::all(conn)?, owner))
     };
-    let (listing, categories) = if bounded { app.look_up(load).await? } else { app.read(load).await? };
+    let (listing, categories, owner) = if bounded { app.look_up(load).await? } else { app.read(load).await? };
     let (rows, total, window) = match listing {
         Some(listing) => (listing.rows, listing.total.unwrap_or_default(), listing.window),
         None => (Vec::new(), 0, Window::Page { page: 1, size: 20 }),
@@ -59,7 +62,7 @@ pub async fn list(req: HttpRequest, admin: Admin, app: Data<App>) -> Result<Http
         frame: Frame::of(&req, &app, "items"),
         filters: filters(&params, &categories),
         errors,
-        chips: chips(&params, &categories),
+        chips: chips(&params, &categories, owner.as_deref()),
         heads: ItemHeads {
             name: heads.sortable("Name", "name"),
             sku: heads.sortable("SKU", "sku"),
@@ -87,24 +90,26 @@ fn filters(params: &Params, categories: &[Category]) -> ItemFilters {
         is_active: typed("is_active"),
         min_price: typed("min_price"),
         max_price: typed("max_price"),
+        owner_id: typed("owner_id"),
         sort: typed("sort"),
         page_size: typed("page_size"),
     }
 }
 
-fn chips(params: &Params, categories: &[Category]) -> Vec<Chip> {
+fn chips(params: &Params, categories: &[Category], owner: Option<&str>) -> Vec<Chip> {
     let label = |name: &str, value: &str| match name {
         "q" => format!("“{value}”"),
         "category_id" => {
             let named = categories.iter().find(|c| c.id.to_string() == value).map_or(value, |c| c.name.as_str());
             format!("Category: {named}")
         }
+        "owner_id" => format!("Owner: {}", owner.unwrap_or(value)),
         "is_active" if value == "true" => "Active".to_owned(),
         "is_active" => "Inactive".to_owned(),
         "min_price" => format!("Price from {value}"),
         _ => format!("Price to {value}"),
     };
-    ["q", "category_id", "is_active", "min_price", "max_price"]
+    ["q", "category_id", "owner_id", "is_active", "min_price", "max_price"]
         .into_iter()
         .filter_map(|name| {
             let value = params.get(name)?;

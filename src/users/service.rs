@@ -5,11 +5,14 @@ use serde_json::{Map, Value};
 use super::mails::{Invitation, PasswordChanged, Welcome};
 use super::model::{NewUser, User, UserInput, may_set};
 use super::store;
+use super::store::page::{Filter, Order};
 use crate::caller::{Caller, Role};
-use crate::changes::{Expected, Tx, history};
+use crate::changes::{Entity, Expected, Tx, history};
 use crate::db::{Conn, unique};
 use crate::error::Error;
 use crate::items;
+use crate::time::Timestamp;
+use crate::web::sorted::Span;
 
 /// Adds a user; one without a password is invited by mail. Whether the caller may is for the door to say: the
 /// command line and the first run may.
@@ -72,6 +75,40 @@ pub fn with_version(conn: &mut Conn, id: i64, version: i64) -> Result<(User, Map
     let user = store::find(conn, id)?.ok_or_else(|| Error::missing("User", id))?;
     let before = history::at_version(conn, &user, version)?;
     Ok((user, before))
+}
+
+/// Who changed a user last, and when.
+///
+/// # Errors
+/// Only the database's.
+pub fn last_change(conn: &mut Conn, id: i64) -> Result<Option<(String, Timestamp)>, Error> {
+    let last = history::of(conn, Entity::User, id, 0, 1)?.into_iter().next();
+    Ok(last.map(|entry| (entry.actor, entry.at)))
+}
+
+/// Whether nobody else is an active admin: whom nothing may take that away from.
+///
+/// # Errors
+/// Only the database's.
+pub fn is_last_admin(conn: &mut Conn, user: &User) -> Result<bool, Error> {
+    Ok(user.role() == Role::Admin && user.is_active && !store::is_another_admin(conn, user.id)?)
+}
+
+/// Who may take over what a user owns: active users of these words, or without any the caller.
+///
+/// # Errors
+/// Only the database's.
+pub fn heirs(conn: &mut Conn, caller: &Caller, id: i64, words: &str, limit: i64) -> Result<Vec<User>, Error> {
+    if words.is_empty() {
+        let own = caller.user_id().filter(|own| *own != id);
+        return Ok(own.map(|own| store::find(conn, own)).transpose()?.flatten().into_iter().collect());
+    }
+    let filter = Filter { contains: Some(words.to_lowercase()), is_active: Some(true), ..Filter::default() };
+    let span = Span { order: Order::Username, descending: false, after: None, skip: 0, limit: limit + 1 };
+    let mut found = store::page::list(conn, &filter, &span)?;
+    found.retain(|user| user.id != id);
+    found.truncate(usize::try_from(limit).unwrap_or_default());
+    Ok(found)
 }
 
 /// Who is no admin knows of nobody but themselves.

@@ -103,6 +103,19 @@ pub fn first_admin(conn: &mut Conn) -> QueryResult<Option<User>> {
         .optional()
 }
 
+/// Whether there is an active admin beside this one.
+pub fn is_another_admin(conn: &mut Conn, id: i64) -> QueryResult<bool> {
+    let other: Option<i64> = users::table
+        .filter(users::role.eq(Role::Admin.as_str()))
+        .filter(users::is_active.eq(true))
+        .filter(users::id.ne(id))
+        .select(users::id)
+        .limit(1)
+        .get_result(conn)
+        .optional()?;
+    Ok(other.is_some())
+}
+
 /// The active admins. On PostgreSQL they stay locked until the commit, so that two who each remove the other
 /// do not leave none; SQLite has one writer.
 pub fn lock_active_admins(conn: &mut Conn) -> QueryResult<Vec<i64>> {

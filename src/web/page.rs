@@ -32,7 +32,7 @@ pub struct Frame {
     /// Who is signed in; absent on the bare pages.
     pub user: Option<FrameUser>,
     pub flash: Option<Flash>,
-    /// Which place of the sidebar this page belongs to: `items`, `categories`, `account`.
+    /// Which place of the sidebar this page belongs to: `items`, `categories`, `users`, `account`.
     pub place: &'static str,
     /// Path and query of this page: where the theme switch and bulk actions come back to.
     pub path: String,

@@ -1,6 +1,6 @@
-// Keyboard: `/` search, `g i` and `g c` go, `?` help. They can be switched off in the help (WCAG 2.1.4).
+// Keyboard: `/` search, `g i`, `g c` and `g u` go, `?` help. They can be switched off in the help (WCAG 2.1.4).
 const OFF = "stockroom.keys";
-const PLACES = { i: "/admin/items", c: "/admin/categories" };
+const PLACES = { i: "/admin/items", c: "/admin/categories", u: "/admin/users" };
 
 export function keys() {
   const help = document.getElementById("help");

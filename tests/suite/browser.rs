@@ -182,6 +182,12 @@ fn pages_fit_a_phone() {
             "/admin/items/1/history",
             "/admin/categories",
             "/admin/account",
+            "/admin/users",
+            "/admin/users/new",
+            "/admin/users/2",
+            "/admin/users/2/edit",
+            "/admin/users/2/role",
+            "/admin/users/2/delete",
         ] {
             driver.goto(format!("{}{path}", server.url)).await?;
             let wider: i64 = driver
@@ -190,6 +196,38 @@ fn pages_fit_a_phone() {
                 .convert()?;
             assert!(wider <= 0, "{path} is {wider} px wider than the screen");
         }
+        console_is_quiet(&driver).await
+    });
+}
+
+#[test]
+#[ignore = "needs Chromium: tests/run"]
+fn an_admin_invites_edits_and_deactivates_a_user() {
+    let server = &shop();
+    in_a_browser(|driver| async move {
+        sign_in(&driver, server).await?;
+        driver.find(By::Css("body")).await?.send_keys("gu").await?;
+        driver.query(By::XPath("//h1[text()='Users']")).first().await?;
+        driver.find(By::LinkText("Invite user")).await?.click().await?;
+        set(&driver, "email", "nina@example.com").await?;
+        set(&driver, "username", "nina").await?;
+        driver.find(By::Css("form[action='/admin/users/new'] button.main")).await?.click().await?;
+        driver.query(By::XPath("//h1[text()='nina']")).first().await?;
+        let body = driver.find(By::Css("main")).await?.text().await?;
+        assert!(body.contains("have not chosen a password yet"), "{body}");
+        driver.find(By::XPath("//main//a[contains(., 'Edit')]")).await?.click().await?;
+        set(&driver, "full_name", "Nina N.").await?;
+        driver.find(By::Css("form[action='/admin/users/5/edit'] button.main")).await?.click().await?;
+        driver.query(By::XPath("//p[text()='Nina N.']")).first().await?;
+        driver.find(By::LinkText("Deactivate…")).await?.click().await?;
+        driver.find(By::Css("form[action='/admin/users/5/access'] button.bad-main")).await?.click().await?;
+        driver.query(By::XPath("//a[starts-with(text(), 'Activate')]")).first().await?;
+        let user = aside(|| server.admin().get("/api/v1/users/5").send().expect(200).data());
+        assert_eq!((&user["full_name"], &user["is_active"]), (&json!("Nina N."), &json!(false)));
+        // As one types, the list narrows.
+        driver.goto(format!("{}/admin/users", server.url)).await?;
+        driver.find(By::Id("q")).await?.send_keys("nina").await?;
+        driver.query(By::Css("#list[data-announce='1 user']")).first().await?;
         console_is_quiet(&driver).await
     });
 }

@@ -112,6 +112,21 @@ const ADMIN: &[(Expected, bool)] = &[
     (row("POST /admin/account/two-factor/codes", [303, 303, 303, 303, 303, 303]), true),
     (row("GET /admin/account/two-factor/off", [303, 303, 303, 303, 303, 303]), false),
     (row("POST /admin/account/two-factor/off", [303, 303, 303, 303, 303, 303]), true),
+    (row("GET /admin/users", [303, 403, 403, 403, 200, 303]), false),
+    (row("GET /admin/users/new", [303, 403, 403, 403, 200, 303]), false),
+    (row("POST /admin/users/new", [303, 403, 403, 403, 303, 303]), true),
+    (row("GET /admin/users/{id}", [303, 403, 403, 403, 200, 303]), false),
+    (row("GET /admin/users/{id}/edit", [303, 403, 403, 403, 200, 303]), false),
+    (row("POST /admin/users/{id}/edit", [303, 403, 403, 403, 303, 303]), true),
+    (row("GET /admin/users/{id}/role", [303, 403, 403, 403, 200, 303]), false),
+    (row("POST /admin/users/{id}/role", [303, 403, 403, 403, 303, 303]), true),
+    (row("GET /admin/users/{id}/access", [303, 403, 403, 403, 200, 303]), false),
+    (row("POST /admin/users/{id}/access", [303, 403, 403, 403, 303, 303]), true),
+    (row("GET /admin/users/{id}/end-sessions", [303, 403, 403, 403, 200, 303]), false),
+    (row("POST /admin/users/{id}/end-sessions", [303, 403, 403, 403, 303, 303]), true),
+    (row("POST /admin/users/{id}/invite", [303, 403, 403, 403, 303, 303]), true),
+    (row("GET /admin/users/{id}/delete", [303, 403, 403, 403, 200, 303]), false),
+    (row("POST /admin/users/{id}/delete", [303, 403, 403, 403, 303, 303]), true),
     (row("POST /admin/theme", [303, 303, 303, 303, 303, 303]), true),
     (row("POST /admin/logout", [303, 303, 303, 303, 303, 303]), true),
 ];
@@ -264,7 +279,10 @@ fn every_page_answers_each_credential_as_the_table_says(server: &Server) {
         ];
         for (who, visitor, status) in visitors {
             round += 1;
-            let (path, category) = fresh_path(server, pattern, round);
+            let (mut path, category) = fresh_path(server, pattern, round);
+            if pattern.starts_with("/admin/users/{id}") {
+                path = user_path(server, "DELETE", pattern, round);
+            }
             let mut fields: Vec<(String, String)> = Vec::new();
             if *writes {
                 let name = format!("New {round}");
@@ -276,6 +294,13 @@ fn every_page_answers_each_credential_as_the_table_says(server: &Server) {
                     ("version", "1"),
                 ] {
                     fields.push((field.into(), value.into()));
+                }
+                if pattern.starts_with("/admin/users") {
+                    let (email, username) = (format!("made{round}@example.com"), format!("made_{round}"));
+                    for (field, value) in [("email", email.as_str()), ("username", &username), ("role", "guest")] {
+                        fields.push((field.into(), value.into()));
+                    }
+                    fields.push(("is_active".into(), "false".into()));
                 }
                 if pattern.ends_with("bulk") {
                     let (item, _) = fresh_path(server, "/admin/items/{id}", round + 100_000);

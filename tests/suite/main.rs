@@ -32,6 +32,7 @@ mod lists;
 mod logs;
 mod mail;
 mod migrations;
+mod people;
 mod readme;
 mod refresh;
 mod search;

@@ -34,6 +34,8 @@ pub struct ItemFilters {
     pub is_active: String,
     pub min_price: String,
     pub max_price: String,
+    /// Whose items, by id: comes from the page of a user.
+    pub owner_id: String,
     /// Kept by the form when it is not the default.
     pub sort: String,
     pub page_size: String,
