@@ -301,6 +301,9 @@ fn every_page_answers_each_credential_as_the_table_says(server: &Server) {
                         fields.push((field.into(), value.into()));
                     }
                     fields.push(("is_active".into(), "false".into()));
+                    if pattern.ends_with("new") {
+                        fields.retain(|(field, _)| field != "version");
+                    }
                 }
                 if pattern.ends_with("bulk") {
                     let (item, _) = fresh_path(server, "/admin/items/{id}", round + 100_000);

@@ -55,7 +55,10 @@ pub async fn save(
     for _ in 0..2 {
         let seen: i64 = typed.typed("version").parse().map_err(|_| page::unversioned())?;
         // All that was sent: what one may not set of oneself is refused, not ignored.
-        let input = UserInput::read(&typed);
+        let mut input = typed.clone();
+        // The form's word for `If-Match`, and no field of the user.
+        input.set("version", Raw::Null);
+        let input = UserInput::read(&input);
         let (id, expected) = (member.id(), Expected::Versions(vec![seen]));
         match app.write(&member, move |tx| users::service::update(tx, id, input, &expected)).await {
             Ok(_) => {

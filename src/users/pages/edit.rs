@@ -124,7 +124,10 @@ pub async fn save(
 }
 
 async fn write(app: &App, admin: &Admin, id: i64, typed: &Input, seen: i64) -> Result<User, Error> {
-    let input = UserInput::read(typed);
+    let mut input = typed.clone();
+    // The form's word for `If-Match`, and no field of the user.
+    input.set("version", Raw::Null);
+    let input = UserInput::read(&input);
     let expected = Expected::Versions(vec![seen]);
     app.write(admin, move |tx| service::update(tx, id, input, &expected)).await
 }
