@@ -1,4 +1,8 @@
-//! The audit log: what the changesets say. For now each item's history.
+//! The audit log: what the changesets say, and taking back what one did.
 
+pub mod api;
+pub mod list;
+pub mod model;
 pub mod pages;
 pub mod service;
+pub mod store;

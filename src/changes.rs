@@ -8,6 +8,7 @@ mod open;
 mod record;
 mod store;
 mod tx;
+pub mod undo;
 
 pub use expected::Expected;
 pub use open::Open;

@@ -38,6 +38,13 @@ pub enum Error {
         /// The input field that has to change, if it is one.
         field: Option<&'static str>,
     },
+    /// 409: many things stand in the way, each named.
+    InTheWay {
+        /// On the whole, in a sentence.
+        detail: String,
+        /// Each of them.
+        errors: FieldErrors,
+    },
     /// 412: `If-Match` names another version.
     PreconditionFailed(String),
     /// 428: a write must say which version it means (`REQUIRE_IF_MATCH`).
@@ -184,6 +191,7 @@ impl Error {
                 });
                 ("conflict", detail.clone(), errors.collect())
             }
+            Self::InTheWay { detail, errors } => ("conflict", detail.clone(), errors.list().to_vec()),
             Self::PreconditionFailed(detail) => ("precondition_failed", detail.clone(), Vec::new()),
             Self::PreconditionRequired => (
                 "precondition_required",
@@ -256,7 +264,7 @@ impl ResponseError for Error {
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Conflict { .. } => StatusCode::CONFLICT,
+            Self::Conflict { .. } | Self::InTheWay { .. } => StatusCode::CONFLICT,
             Self::PreconditionFailed(_) => StatusCode::PRECONDITION_FAILED,
             Self::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,

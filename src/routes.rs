@@ -93,6 +93,14 @@ macro_rules! routes {
 routes!(ITEMS, register_items, "/api/v1/items", {
     "" => { GET items::api::list, POST items::api::create }
     "/{id}" => { GET items::api::get, PUT items::api::replace, PATCH items::api::patch, DELETE items::api::delete }
+    "/{id}/history" => { GET audit::api::item_history }
+    "/{id}/revert" => { POST audit::api::revert_item }
+});
+
+routes!(AUDIT, register_audit, "/api/v1/audit", {
+    "" => { GET audit::api::list }
+    "/{id}" => { GET audit::api::get }
+    "/{id}/revert" => { POST audit::api::revert }
 });
 
 routes!(CATEGORIES, register_categories, "/api/v1/categories", {
@@ -180,7 +188,8 @@ routes!(USER_PAGES, register_user_pages, "/admin/users", {
 
 /// Every route, in the order of the map.
 pub fn table() -> impl Iterator<Item = Route> {
-    let parts: [&'static [Route]; 9] = [ITEMS, CATEGORIES, USERS, AUTH, HEALTH, ROOT, ENTRANCE, PAGES, USER_PAGES];
+    let parts: [&'static [Route]; 10] =
+        [ITEMS, CATEGORIES, USERS, AUDIT, AUTH, HEALTH, ROOT, ENTRANCE, PAGES, USER_PAGES];
     let assets = Route { method: "GET", path: "/static/{version}/{file}", handler: "web::assets::file" };
     let trimmed = |route: &Route| Route {
         handler: route.handler.trim_start_matches("::").trim_start_matches("crate::"),
@@ -199,6 +208,7 @@ pub fn register(cfg: &mut ServiceConfig, app: &Arc<App>) {
             .service(web::scope("/items").configure(register_items))
             .service(web::scope("/categories").configure(register_categories))
             .service(web::scope("/users").configure(register_users))
+            .service(web::scope("/audit").configure(register_audit))
             .service(web::scope("/auth").configure(register_auth))
             .default_service(web::to(nothing)),
     )

@@ -4,7 +4,7 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use diesel::deserialize::FromSqlRow;
 use diesel::expression::AsExpression;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Microseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, AsExpression, FromSqlRow)]
@@ -64,6 +64,11 @@ impl Timestamp {
         std::str::from_utf8(text).ok()
     }
 
+    /// Reads a moment of RFC 3339, in any zone.
+    pub fn parse(text: &str) -> Option<Self> {
+        DateTime::parse_from_rfc3339(text).ok().map(|moment| Self(moment.timestamp_micros()))
+    }
+
     /// `2026-11-21 13:05 UTC`, for people.
     pub fn human(self) -> String {
         self.utc().format("%Y-%m-%d %H:%M UTC").to_string()
@@ -95,6 +100,13 @@ impl Serialize for Timestamp {
             Some(text) => serializer.serialize_str(text),
             None => serializer.serialize_str(&self.rfc3339()),
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("is no moment of RFC 3339"))
     }
 }
 

@@ -9,3 +9,4 @@ pub mod pages;
 pub mod password;
 pub mod service;
 pub mod store;
+mod undo;

@@ -1,17 +1,31 @@
-//! What can be asked of the audit log.
+//! What can be asked of the audit log, and undoing.
 
+use std::sync::Arc;
+
+use super::model::{Change, Changeset, Counted, Left, Undone};
+use super::store;
+use crate::app::App;
 use crate::caller::Caller;
-use crate::changes::Entity;
+use crate::categories::model::Category;
 use crate::changes::history::{self, Entry};
+use crate::changes::undo::{self, Coming, Net, Obstacle};
+use crate::changes::{Action, Entity, Expected, Open, Tx};
 use crate::db::Conn;
 use crate::error::Error;
+use crate::fields::FieldErrors;
 use crate::items;
 use crate::items::model::Item;
+use crate::users::model::User;
+
+/// So many entities are brought back in one transaction, so that on SQLite others get in between.
+const AT_ONCE: usize = 1_000;
+/// So many obstacles are listed; all are counted.
+const LISTED: usize = 100;
 
 /// An item and a part of its history, newest first.
 ///
 /// # Errors
-/// 404 for an item that the caller may not know of.
+/// 404 for an item that the caller may not know of, 403 for one that they may see but not change.
 pub fn item_history(
     conn: &mut Conn,
     caller: &Caller,
@@ -20,6 +34,178 @@ pub fn item_history(
     limit: i64,
 ) -> Result<(Item, Vec<Entry>), Error> {
     let item = items::service::get(conn, caller, id)?;
+    items::model::may(caller, items::model::Act::Edit, Some(&item))?;
     let entries = history::of(conn, Entity::Item, id, skip, limit)?;
     Ok((item, entries))
+}
+
+/// Writes a new version of an item that equals an earlier one, but for its owner.
+///
+/// # Errors
+/// 401, 403, 404, 409, 412, 422 for a version that there never was.
+pub fn revert_item(tx: &mut Tx<'_>, id: i64, version: i64, expected: &Expected) -> Result<Item, Error> {
+    items::service::revert(tx, id, version, expected)
+}
+
+/// Changesets with how much they changed and what undid them: two statements however many there are.
+///
+/// # Errors
+/// Only the database's.
+pub fn counted(conn: &mut Conn, rows: Vec<Changeset>) -> Result<Vec<Counted>, Error> {
+    let ids: Vec<i64> = rows.iter().map(|changeset| changeset.id).collect();
+    let counts = store::change_counts(conn, &ids)?;
+    let undone = store::undone_by(conn, &ids)?;
+    let with = |changeset: Changeset| Counted {
+        change_count: counts.get(&changeset.id).copied().unwrap_or_default(),
+        undone_by_id: undone.get(&changeset.id).copied(),
+        changeset,
+    };
+    Ok(rows.into_iter().map(with).collect())
+}
+
+/// One changeset and a part of its changes.
+///
+/// # Errors
+/// 404.
+pub fn get(conn: &mut Conn, id: i64, skip: i64, limit: i64) -> Result<(Counted, Vec<Change>), Error> {
+    let found = store::find(conn, id)?.ok_or_else(|| Error::missing("Changeset", id))?;
+    let changeset = counted(conn, vec![found])?.into_iter().next().ok_or_else(|| Error::missing("Changeset", id))?;
+    let changes = store::changes(conn, id, skip, limit)?.into_iter().map(Change::from).collect();
+    Ok((changeset, changes))
+}
+
+/// What a changeset did on the whole, in the order in which it is taken back.
+struct Undo {
+    id: i64,
+    summary: String,
+    nets: Vec<Net>,
+    coming: Coming,
+    force: bool,
+}
+
+impl Undo {
+    fn read(conn: &mut Conn, id: i64, force: bool) -> Result<Self, Error> {
+        let changeset = store::find(conn, id)?.ok_or_else(|| Error::missing("Changeset", id))?;
+        let touched = history::touched(conn, id)?;
+        let mut nets = Vec::new();
+        for part in undo::order(&touched).chunks(AT_ONCE) {
+            let seqs: Vec<i32> = part.iter().flat_map(|(_, _, seqs)| seqs.iter().copied()).collect();
+            let mut steps = history::steps(conn, id, &seqs)?;
+            for (entity, entity_id, seqs) in part {
+                let of_it: Vec<_> = seqs.iter().filter_map(|seq| steps.remove(seq)).collect();
+                nets.extend(Net::of(*entity, *entity_id, &of_it));
+            }
+        }
+        let deleted = nets.iter().filter(|net| net.action != Action::Created);
+        let coming = deleted.map(|net| (net.entity, net.id)).collect();
+        Ok(Self { id, summary: changeset.summary, nets, coming, force })
+    }
+
+    /// Whether anything is left to undo, and what is in the way.
+    fn check(&self, conn: &mut Conn) -> Result<(usize, Vec<Obstacle>), Error> {
+        let (mut count, mut obstacles) = (0, Vec::new());
+        for part in self.nets.chunks(AT_ONCE) {
+            for run in runs(part) {
+                let (more, found) = match run.first().map(|net| net.entity) {
+                    Some(Entity::Item) => undo::check::<Item>(conn, run, &self.coming, self.force)?,
+                    Some(Entity::Category) => undo::check::<Category>(conn, run, &self.coming, self.force)?,
+                    Some(Entity::User) => undo::check::<User>(conn, run, &self.coming, self.force)?,
+                    None => (0, Vec::new()),
+                };
+                count += more;
+                obstacles.extend(found);
+            }
+        }
+        Ok((count, obstacles))
+    }
+
+    /// Takes a part of it back.
+    fn take_back(&self, tx: &mut Tx<'_>, part: &[Net]) -> Result<(usize, Vec<Obstacle>), Error> {
+        let (mut count, mut obstacles) = (0, Vec::new());
+        for run in runs(part) {
+            let (more, found) = match run.first().map(|net| net.entity) {
+                Some(Entity::Item) => undo::take_back::<Item>(tx, run, &self.coming, self.force)?,
+                Some(Entity::Category) => undo::take_back::<Category>(tx, run, &self.coming, self.force)?,
+                Some(Entity::User) => undo::take_back::<User>(tx, run, &self.coming, self.force)?,
+                None => (0, Vec::new()),
+            };
+            count += more;
+            obstacles.extend(found);
+        }
+        Ok((count, obstacles))
+    }
+}
+
+/// Entities of one kind that are next to each other.
+fn runs(nets: &[Net]) -> impl Iterator<Item = &[Net]> {
+    nets.chunk_by(|a, b| a.entity == b.entity)
+}
+
+/// Undoes a whole changeset in a new one. What was changed since is not overwritten but with `force`; what was
+/// deleted since, or cannot be as it was, is left and named.
+///
+/// A changeset of up to a thousand entities is undone at once or not at all. A larger one is looked through
+/// first, and then undone by the thousand, so that on SQLite nobody waits for the whole of it; what somebody
+/// changes in that time is left, and named in the answer.
+///
+/// # Errors
+/// 404; 409 with what has changed since, for what is impossible, and when nothing is left to undo.
+pub async fn revert(app: &App, caller: &Caller, id: i64, force: bool) -> Result<Undone, Error> {
+    let (undo, count, obstacles) = app
+        .read(move |conn| {
+            let undo = Undo::read(conn, id, force)?;
+            let (count, obstacles) = undo.check(conn)?;
+            Ok((undo, count, obstacles))
+        })
+        .await?;
+    let hard = |obstacle: &Obstacle| !obstacle.since || !force;
+    if obstacles.iter().any(hard) {
+        return Err(in_the_way(&undo, &obstacles));
+    }
+    if count == 0 {
+        let detail = "There is nothing left to undo: everything is as it was before, or cannot be undone.".to_owned();
+        return Err(Error::Conflict { detail, field: None });
+    }
+    let undo = Arc::new(undo);
+    let (mut act, mut undone, mut left) = (Open::default(), 0, Vec::new());
+    let parts = undo.nets.len().div_ceil(AT_ONCE);
+    for n in 0..parts {
+        let undo = Arc::clone(&undo);
+        let mut open = act;
+        let (count, obstacles, open) = app
+            .write(caller, move |tx| {
+                tx.resume(&open);
+                tx.undoes(undo.id);
+                let part = undo.nets.get(n * AT_ONCE..undo.nets.len().min((n + 1) * AT_ONCE)).unwrap_or_default();
+                let (count, obstacles) = undo.take_back(tx, part)?;
+                if parts == 1 && obstacles.iter().any(|o| !o.since || !undo.force) {
+                    return Err(in_the_way(&undo, &obstacles));
+                }
+                tx.pause(&mut open, &format!("Undid: {}", undo.summary))?;
+                Ok((count, obstacles, open))
+            })
+            .await?;
+        (act, undone) = (open, undone + count);
+        left.extend(obstacles);
+    }
+    left.truncate(LISTED);
+    Ok(Undone { changeset_id: act.id(), undone, left: left.into_iter().map(Left::from).collect() })
+}
+
+fn in_the_way(undo: &Undo, obstacles: &[Obstacle]) -> Error {
+    let mut errors = FieldErrors::default();
+    for obstacle in obstacles.iter().take(LISTED) {
+        let entity = format!("{}[{}]", obstacle.entity.as_str(), obstacle.id);
+        let field = obstacle.field.as_ref().map_or_else(|| entity.clone(), |field| format!("{entity}.{field}"));
+        errors.add(&field, if obstacle.since { "changed_since" } else { "impossible" }, obstacle.message.clone());
+    }
+    let forced = obstacles.iter().all(|obstacle| obstacle.since);
+    let way_out = if forced {
+        "Undo it with force=true to overwrite that."
+    } else {
+        "What cannot be as it was has to be cleared away first."
+    };
+    let count = obstacles.len();
+    let detail = format!("{:?} was not undone: {count} things stand in the way. {way_out}", undo.summary);
+    Error::InTheWay { detail, errors }
 }

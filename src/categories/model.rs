@@ -1,16 +1,18 @@
 //! The words: a category, what may be typed for one, and who may do what.
 
 use diesel::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use validator::Validate;
 
 use crate::changes::{Entity, Recorded};
+use crate::db::schema::categories;
 use crate::error::Error;
 use crate::fields::{FieldErrors, Given, Input};
 use crate::time::Timestamp;
 
 /// A category as the database has it.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Insertable, Serialize, Deserialize)]
+#[diesel(table_name = categories)]
 pub struct Category {
     /// Its id.
     pub id: i64,

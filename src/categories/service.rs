@@ -112,11 +112,30 @@ pub fn update(
         created_at: before.created_at,
         updated_at: tx.now,
     };
+    write(tx, &before, after)
+}
+
+/// Writes a state over the present one.
+///
+/// # Errors
+/// 409 for a name that is taken.
+pub(super) fn write(tx: &mut Tx<'_>, before: &Category, after: Category) -> Result<Category, Error> {
     if store::update(tx.conn, &after).map_err(taken)? == 0 {
-        return Err(Error::Internal(format!("category {id} changed under its lock")));
+        return Err(Error::Internal(format!("category {} changed under its lock", before.id)));
     }
-    tx.updated(&before, &after)?;
+    tx.updated(before, &after)?;
     Ok(after)
+}
+
+/// Makes a category again that was deleted, under its old id.
+///
+/// # Errors
+/// 409 for a name that is taken.
+pub(super) fn put_back(tx: &mut Tx<'_>, category: &Category) -> Result<(), Error> {
+    store::restore(tx.conn, category).map_err(taken)?;
+    tx.created(category)?;
+    tx.count(store::TOTAL.to_owned(), 1);
+    Ok(())
 }
 
 /// Removes a category that holds no item.
@@ -127,7 +146,15 @@ pub fn delete(tx: &mut Tx<'_>, id: i64, expected: &Expected) -> Result<(), Error
     may_change(tx.caller)?;
     let before = store::find_to_change(tx.conn, id)?.ok_or_else(|| Error::missing("Category", id))?;
     expected.check(before.version)?;
-    match store::delete(tx.conn, id) {
+    remove(tx, &before)
+}
+
+/// Removes a category that is locked for it.
+///
+/// # Errors
+/// 409 while it is in use.
+pub(super) fn remove(tx: &mut Tx<'_>, before: &Category) -> Result<(), Error> {
+    match store::delete(tx.conn, before.id) {
         Err(DbError::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _)) => {
             return Err(Error::Conflict {
                 detail: format!("Category {:?} still holds items. Move or delete them first.", before.name),
@@ -136,7 +163,7 @@ pub fn delete(tx: &mut Tx<'_>, id: i64, expected: &Expected) -> Result<(), Error
         }
         other => other?,
     };
-    tx.deleted(&before)?;
+    tx.deleted(before)?;
     tx.count(store::TOTAL.to_owned(), -1);
     Ok(())
 }

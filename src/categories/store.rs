@@ -64,6 +64,26 @@ pub fn find_all(conn: &mut Conn, ids: &[i64]) -> QueryResult<Vec<Category>> {
     categories::table.filter(categories::id.eq_any(ids)).select(categories::all_columns).load(conn)
 }
 
+/// The same, locked on PostgreSQL for changing them.
+pub fn find_all_to_change(conn: &mut Conn, ids: &[i64]) -> QueryResult<Vec<Category>> {
+    let query =
+        categories::table.filter(categories::id.eq_any(ids)).order(categories::id).select(categories::all_columns);
+    match conn {
+        Conn::Postgres(conn) => query.for_update().load(conn),
+        Conn::Sqlite(conn) => query.load(conn),
+    }
+}
+
+/// The id of the category of this name, without regard to case.
+pub fn find_by_key(conn: &mut Conn, name_key: &str) -> QueryResult<Option<i64>> {
+    categories::table.filter(categories::name_key.eq(name_key)).select(categories::id).get_result(conn).optional()
+}
+
+/// Adds a category as it is, id and version too.
+pub fn restore(conn: &mut Conn, category: &Category) -> QueryResult<usize> {
+    diesel::insert_into(categories::table).values(category).execute(conn)
+}
+
 /// All categories by name: for choosing one.
 pub fn all(conn: &mut Conn) -> QueryResult<Vec<Category>> {
     categories::table.order((categories::name_key, categories::id)).select(categories::all_columns).load(conn)

@@ -1,10 +1,12 @@
 //! What was recorded of one entity, read back.
 
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{Entity, Recorded};
+use super::{Action, Entity, Recorded};
 use crate::db::Conn;
 use crate::db::schema::{changes, changesets};
 use crate::time::Timestamp;
@@ -74,4 +76,53 @@ pub fn at_version<T: Recorded + Serialize>(conn: &mut Conn, now: &T, version: i6
         }
     }
     Ok(fields)
+}
+
+/// One change of one entity, taken apart.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// What was done.
+    pub action: Action,
+    /// The version that came of it.
+    pub version: i64,
+    /// The fields before; of an update those that changed.
+    pub before: Option<Map<String, Value>>,
+    /// The fields after.
+    pub after: Option<Map<String, Value>>,
+}
+
+/// What a changeset touched: each change's place in it, and its entity.
+///
+/// # Errors
+/// Only the database's.
+pub fn touched(conn: &mut Conn, changeset: i64) -> QueryResult<Vec<(i32, Entity, i64)>> {
+    let rows: Vec<(i32, String, i64)> = changes::table
+        .filter(changes::changeset_id.eq(changeset))
+        .order(changes::seq)
+        .select((changes::seq, changes::entity, changes::entity_id))
+        .load(conn)?;
+    Ok(rows.into_iter().filter_map(|(seq, entity, id)| Some((seq, Entity::parse(&entity)?, id))).collect())
+}
+
+/// Some changes of a changeset, by their place in it.
+///
+/// # Errors
+/// Only the database's.
+pub fn steps(conn: &mut Conn, changeset: i64, seqs: &[i32]) -> QueryResult<HashMap<i32, Step>> {
+    type Row = (i32, String, i64, Option<String>, Option<String>);
+    let mut found = HashMap::new();
+    // SQLite takes 32,766 parameters, PostgreSQL 65,535.
+    for part in seqs.chunks(1_000) {
+        let rows: Vec<Row> = changes::table
+            .filter(changes::changeset_id.eq(changeset))
+            .filter(changes::seq.eq_any(part))
+            .select((changes::seq, changes::action, changes::version, changes::before, changes::after))
+            .load(conn)?;
+        let object = |text: Option<String>| text.and_then(|text| serde_json::from_str(&text).ok());
+        found.extend(rows.into_iter().filter_map(|(seq, action, version, before, after)| {
+            let step = Step { action: Action::parse(&action)?, version, before: object(before), after: object(after) };
+            Some((seq, step))
+        }));
+    }
+    Ok(found)
 }

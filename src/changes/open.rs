@@ -15,6 +15,11 @@ pub struct Open {
 }
 
 impl Open {
+    /// The changeset's id, once something was changed.
+    pub fn id(&self) -> Option<i64> {
+        self.id
+    }
+
     /// Gives the whole act its name, when it is known what came of it.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::error::Error;
 
 /// A kind of thing whose changes are recorded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Entity {
     /// A user.
     User,
@@ -26,6 +26,14 @@ impl Entity {
             Self::Category => "category",
             Self::Item => "item",
         }
+    }
+
+    /// All kinds.
+    pub const ALL: [Entity; 3] = [Entity::User, Entity::Category, Entity::Item];
+
+    /// As it is stored.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|entity| entity.as_str() == text)
     }
 
     /// So many of them, in words.
@@ -51,6 +59,11 @@ pub enum Action {
 }
 
 impl Action {
+    /// As it is stored.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Created, Self::Updated, Self::Deleted].into_iter().find(|action| action.as_str() == text)
+    }
+
     /// As it is stored and sent.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -9,7 +9,13 @@ use crate::db::schema::{changes, changesets};
 use crate::time::Timestamp;
 
 /// Begins a changeset; its id.
-pub fn insert_changeset(conn: &mut Conn, caller: &Caller, now: Timestamp, summary: &str) -> QueryResult<i64> {
+pub fn insert_changeset(
+    conn: &mut Conn,
+    caller: &Caller,
+    now: Timestamp,
+    summary: &str,
+    undoes: Option<i64>,
+) -> QueryResult<i64> {
     let statement = diesel::insert_into(changesets::table)
         .values((
             changesets::at.eq(now.0),
@@ -19,6 +25,7 @@ pub fn insert_changeset(conn: &mut Conn, caller: &Caller, now: Timestamp, summar
             changesets::summary.eq(summary),
             changesets::request_id.eq(&*caller.request_id),
             changesets::address.eq(caller.address.map(|a| a.to_string())),
+            changesets::undoes_id.eq(undoes),
         ))
         .returning(changesets::id);
     // On the connection itself: every write comes through here, and `MultiConnection` builds the SQL anew

@@ -16,6 +16,7 @@ pub struct Tx<'c> {
     /// When: the same for everything in it.
     pub now: Timestamp,
     summary: Option<String>,
+    undoes: Option<i64>,
     changes: Vec<Change>,
     effects: Effects,
     open: Open,
@@ -36,6 +37,7 @@ impl<'c> Tx<'c> {
             caller,
             now: Timestamp::now(),
             summary: None,
+            undoes: None,
             changes: Vec::new(),
             effects: Effects::default(),
             open: Open::default(),
@@ -74,6 +76,11 @@ impl<'c> Tx<'c> {
     /// What this act is called in the audit log; without it, the changes are counted.
     pub fn summarise(&mut self, summary: impl Into<String>) {
         self.summary = Some(summary.into());
+    }
+
+    /// Says which changeset this act undoes.
+    pub fn undoes(&mut self, changeset: i64) {
+        self.undoes = Some(changeset);
     }
 
     /// Adds to a counter, at the commit.
@@ -127,7 +134,7 @@ impl<'c> Tx<'c> {
                     1 => format!("{} {} {}", capital(first.action.as_str()), first.entity.as_str(), first.entity_id),
                     count => format!("{} {}", capital(first.action.as_str()), first.entity.counted(count)),
                 });
-                store::insert_changeset(self.conn, self.caller, self.now, &summary)?
+                store::insert_changeset(self.conn, self.caller, self.now, &summary, self.undoes)?
             }
         };
         self.open.id = Some(id);

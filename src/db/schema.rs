@@ -69,6 +69,7 @@ diesel::table! {
         summary -> Text,
         request_id -> Text,
         address -> Nullable<Text>,
+        undoes_id -> Nullable<BigInt>,
     }
 }
 

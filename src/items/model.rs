@@ -3,10 +3,11 @@
 mod input;
 
 use diesel::prelude::*;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::caller::{Caller, Role, Who};
 use crate::changes::{Entity, Recorded};
+use crate::db::schema::items;
 use crate::decimal::Amount;
 use crate::error::Error;
 use crate::time::Timestamp;
@@ -29,7 +30,8 @@ pub const FIELDS: [(&str, &str); 8] = [
 ];
 
 /// An item as the database has it, and as version 1 of the API shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Insertable, Serialize, Deserialize)]
+#[diesel(table_name = items)]
 pub struct Item {
     /// Its id.
     pub id: i64,
@@ -40,12 +42,12 @@ pub struct Item {
     /// At most 500 characters.
     pub description: Option<String>,
     /// In ten-thousandths of the currency, above 0.
-    #[serde(serialize_with = "as_amount")]
+    #[serde(serialize_with = "as_amount", deserialize_with = "from_amount")]
     pub price: i64,
     /// ISO 4217.
     pub currency: String,
     /// In ten-thousandths, 0 to 1.
-    #[serde(serialize_with = "as_amount")]
+    #[serde(serialize_with = "as_amount", deserialize_with = "from_amount")]
     pub tax_rate: i64,
     /// Whether everybody may see it.
     pub is_active: bool,
@@ -63,6 +65,12 @@ pub struct Item {
 
 fn as_amount<S: Serializer>(units: &i64, serializer: S) -> Result<S::Ok, S::Error> {
     Amount(*units).serialize(serializer)
+}
+
+fn from_amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    let number = serde_json::Number::deserialize(deserializer)?;
+    let amount = Amount::parse(&number.to_string());
+    amount.map(|amount| amount.0).map_err(|_| serde::de::Error::custom("is no amount"))
 }
 
 impl Recorded for Item {
@@ -160,6 +168,21 @@ pub struct ItemFields {
     pub is_active: bool,
     /// The category; whether it exists is for the transaction to see.
     pub category_id: i64,
+}
+
+impl From<Item> for ItemFields {
+    fn from(item: Item) -> Self {
+        Self {
+            sku: item.sku,
+            name: item.name,
+            description: item.description,
+            price: Amount(item.price),
+            currency: item.currency,
+            tax_rate: Amount(item.tax_rate),
+            is_active: item.is_active,
+            category_id: item.category_id,
+        }
+    }
 }
 
 impl ItemFields {

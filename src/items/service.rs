@@ -101,12 +101,21 @@ pub fn update(tx: &mut Tx<'_>, id: i64, mut input: ItemInput, mode: Mode, expect
 /// # Errors
 /// 409 for a code that is taken.
 fn write(tx: &mut Tx<'_>, before: &Item, fields: ItemFields) -> Result<Item, Error> {
-    let after = fields.onto(before, tx.now);
+    write_as(tx, before, fields, before.owner_id)
+}
+
+/// The same, and gives the item to this owner.
+///
+/// # Errors
+/// As `write`.
+pub(super) fn write_as(tx: &mut Tx<'_>, before: &Item, fields: ItemFields, owner_id: i64) -> Result<Item, Error> {
+    let after = Item { owner_id, ..fields.onto(before, tx.now) };
     if store::update(tx.conn, &after).map_err(taken)? == 0 {
         return Err(Error::Internal(format!("item {} changed under its lock", before.id)));
     }
     tx.updated(before, &after)?;
-    if before.is_active != after.is_active || before.category_id != after.category_id {
+    let counted = |item: &Item| (item.is_active, item.category_id, item.owner_id);
+    if counted(before) != counted(&after) {
         count(tx, before, -1);
         count(tx, &after, 1);
     }
@@ -120,6 +129,28 @@ fn write(tx: &mut Tx<'_>, before: &Item, fields: ItemFields) -> Result<Item, Err
     Ok(after)
 }
 
+/// Writes a new version that equals an earlier one, but for its owner.
+///
+/// # Errors
+/// 401, 403, 404, 409 for a code that is taken, 412, 422 for a version that there never was.
+pub fn revert(tx: &mut Tx<'_>, id: i64, version: i64, expected: &Expected) -> Result<Item, Error> {
+    let before = visible(store::find_to_change(tx.conn, id)?, tx.caller, id)?;
+    may(tx.caller, Act::Edit, Some(&before))?;
+    expected.check(before.version)?;
+    if !(1..=before.version).contains(&version) {
+        let message = format!("must be from 1 to {}, which is the present one", before.version);
+        return Err(Error::field("version", "range", message));
+    }
+    let state: Item = crate::changes::undo::read(at_version(tx.conn, &before, version)?)?;
+    if !categories::store::exists(tx.conn, state.category_id)? {
+        let detail = format!("Version {version} was in category {}, which there is no more.", state.category_id);
+        return Err(Error::Conflict { detail, field: Some("category_id") });
+    }
+    let item = write(tx, &before, state.into())?;
+    tx.summarise(format!("Reverted item {id} to version {version}"));
+    Ok(item)
+}
+
 /// Removes an item.
 ///
 /// # Errors
@@ -128,16 +159,35 @@ pub fn delete(tx: &mut Tx<'_>, id: i64, expected: &Expected) -> Result<Item, Err
     let before = visible(store::find_to_change(tx.conn, id)?, tx.caller, id)?;
     may(tx.caller, Act::Delete, Some(&before))?;
     expected.check(before.version)?;
-    remove(tx, &before)?;
+    remove_all(tx, std::slice::from_ref(&before))?;
     Ok(before)
 }
 
-fn remove(tx: &mut Tx<'_>, item: &Item) -> Result<(), Error> {
-    store::delete(tx.conn, item.id)?;
-    tx.deleted(item)?;
-    count(tx, item, -1);
-    let id = item.id;
-    tx.at_commit(move |conn| Ok(words::remove(conn, id)?));
+/// Removes items that are locked for it.
+pub(super) fn remove_all(tx: &mut Tx<'_>, items: &[Item]) -> Result<(), Error> {
+    let ids: Vec<i64> = items.iter().map(|item| item.id).collect();
+    batch::delete(tx.conn, &ids)?;
+    for item in items {
+        tx.deleted(item)?;
+        count(tx, item, -1);
+    }
+    tx.at_commit(move |conn| Ok(words::remove_all(conn, &ids)?));
+    Ok(())
+}
+
+/// Makes items again that were deleted, under their old ids.
+///
+/// # Errors
+/// 409 for a code that is taken.
+pub(super) fn put_back(tx: &mut Tx<'_>, mut items: Vec<Item>) -> Result<(), Error> {
+    for item in &mut items {
+        item.updated_at = tx.now;
+    }
+    batch::restore(tx.conn, &items).map_err(taken)?;
+    for item in &items {
+        added(tx, item)?;
+    }
+    tx.at_commit(move |conn| Ok(words::put_all(conn, &items)?));
     Ok(())
 }
 
@@ -181,12 +231,15 @@ pub enum Bulk {
 pub fn bulk(tx: &mut Tx<'_>, ids: &[i64], act: Bulk) -> Result<usize, Error> {
     let items = batch::find_to_change(tx.conn, ids)?;
     let mut done = 0;
-    for item in items.iter().filter(|item| Visible::to(tx.caller).has(item)) {
+    let visible = Visible::to(tx.caller);
+    let items: Vec<Item> = items.into_iter().filter(|item| visible.has(item)).collect();
+    if act == Bulk::Delete {
+        items.iter().try_for_each(|item| may(tx.caller, Act::Delete, Some(item)))?;
+        remove_all(tx, &items)?;
+    }
+    for item in &items {
         match act {
-            Bulk::Delete => {
-                may(tx.caller, Act::Delete, Some(item))?;
-                remove(tx, item)?;
-            }
+            Bulk::Delete => {}
             Bulk::Activate | Bulk::Deactivate => {
                 may(tx.caller, Act::Edit, Some(item))?;
                 let active = act == Bulk::Activate;

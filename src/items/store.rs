@@ -95,11 +95,6 @@ pub fn update(conn: &mut Conn, item: &Item) -> QueryResult<usize> {
         .execute(conn)
 }
 
-/// Removes an item.
-pub fn delete(conn: &mut Conn, id: i64) -> QueryResult<usize> {
-    diesel::delete(items::table.find(id)).execute(conn)
-}
-
 /// The counter of somebody's inactive items.
 pub fn hidden_of(owner_id: i64) -> String {
     format!("items:hidden:owner:{owner_id}")
@@ -108,6 +103,11 @@ pub fn hidden_of(owner_id: i64) -> String {
 /// How many items somebody owns.
 pub fn count_of(conn: &mut Conn, owner_id: i64) -> QueryResult<i64> {
     items::table.filter(items::owner_id.eq(owner_id)).count().get_result(conn)
+}
+
+/// Which of these ids are users'.
+pub fn owners_of(conn: &mut Conn, ids: &[i64]) -> QueryResult<Vec<i64>> {
+    users::table.filter(users::id.eq_any(ids)).select(users::id).load(conn)
 }
 
 /// The name of a user: an owner's.

@@ -5,10 +5,11 @@ mod input;
 use std::str::FromStr;
 
 use diesel::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::caller::Role;
 use crate::changes::{Entity, Recorded};
+use crate::db::schema::users;
 use crate::fields::FieldErrors;
 use crate::time::Timestamp;
 
@@ -30,7 +31,8 @@ pub const FIELDS: [(&str, &str); 7] = [
 
 /// A user as the database has it; what is written out is what clients and the audit log see: everything but
 /// what proves who they are.
-#[derive(Debug, Clone, Queryable, Serialize)]
+#[derive(Debug, Clone, Queryable, Insertable, Serialize, Deserialize)]
+#[diesel(table_name = users)]
 pub struct User {
     /// Its id.
     pub id: i64,

@@ -149,6 +149,17 @@ pub fn delete(tx: &mut Tx<'_>, id: i64, expected: &Expected, reassign_to: Option
     store::lock_active_admins(tx.conn)?;
     let before = store::find_to_change(tx.conn, id)?.ok_or_else(|| Error::missing("User", id))?;
     expected.check(before.version)?;
+    remove(tx, &before, reassign_to)?;
+    tx.summarise(format!("Deleted user {}", before.username));
+    Ok(())
+}
+
+/// Removes a user who is locked for it, and gives what they own to another.
+///
+/// # Errors
+/// 409 for who owns items or is the last active admin, 422 for nobody to give them to.
+pub(super) fn remove(tx: &mut Tx<'_>, before: &User, reassign_to: Option<i64>) -> Result<(), Error> {
+    let id = before.id;
     keep_an_admin(tx, id, false)?;
     match reassign_to {
         Some(to) => {
@@ -167,9 +178,26 @@ pub fn delete(tx: &mut Tx<'_>, id: i64, expected: &Expected, reassign_to: Option
         }
     }
     store::delete(tx.conn, id)?;
-    tx.deleted(&before)?;
-    tx.summarise(format!("Deleted user {}", before.username));
-    Ok(())
+    tx.deleted(before)
+}
+
+/// Writes a state over the present one.
+///
+/// # Errors
+/// 409 for what is taken, and for the last active admin.
+pub(super) fn write(tx: &mut Tx<'_>, before: &User, after: &User) -> Result<(), Error> {
+    let may_go = before.role() != Role::Admin || !before.is_active;
+    keep_an_admin(tx, before.id, may_go || after.role() == Role::Admin && after.is_active)?;
+    save(tx, before, after)
+}
+
+/// Makes a user again who was deleted, under their old id.
+///
+/// # Errors
+/// 409 for what is taken.
+pub(super) fn put_back(tx: &mut Tx<'_>, user: &User) -> Result<(), Error> {
+    store::restore(tx.conn, user).map_err(taken)?;
+    tx.created(user)
 }
 
 /// The very first admin.

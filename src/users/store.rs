@@ -47,10 +47,13 @@ pub fn find_by_login(conn: &mut Conn, login: &str) -> QueryResult<Option<User>> 
     }
     match find_by_email(conn, &key)? {
         Some(user) => Ok(Some(user)),
-        None => {
-            users::table.filter(users::username_key.eq(&key)).select(users::all_columns).get_result(conn).optional()
-        }
+        None => find_by_username(conn, &key),
     }
+}
+
+/// The user of a lower-cased name.
+pub fn find_by_username(conn: &mut Conn, key: &str) -> QueryResult<Option<User>> {
+    users::table.filter(users::username_key.eq(key)).select(users::all_columns).get_result(conn).optional()
 }
 
 /// Nobody is called so, and PostgreSQL takes no NUL in a text.
@@ -73,6 +76,25 @@ pub fn find_to_change(conn: &mut Conn, id: i64) -> QueryResult<Option<User>> {
         Conn::Postgres(conn) => query.for_update().get_result(conn).optional(),
         Conn::Sqlite(conn) => query.get_result(conn).optional(),
     }
+}
+
+/// The users of these ids.
+pub fn find_all(conn: &mut Conn, ids: &[i64]) -> QueryResult<Vec<User>> {
+    users::table.filter(users::id.eq_any(ids)).order(users::id).select(users::all_columns).load(conn)
+}
+
+/// The same, locked on PostgreSQL for changing them.
+pub fn find_all_to_change(conn: &mut Conn, ids: &[i64]) -> QueryResult<Vec<User>> {
+    let query = users::table.filter(users::id.eq_any(ids)).order(users::id).select(users::all_columns);
+    match conn {
+        Conn::Postgres(conn) => query.for_update().load(conn),
+        Conn::Sqlite(conn) => query.load(conn),
+    }
+}
+
+/// Adds a user as they are, id and version too.
+pub fn restore(conn: &mut Conn, user: &User) -> QueryResult<usize> {
+    diesel::insert_into(users::table).values(user).execute(conn)
 }
 
 /// Removes a user whom nothing refers to.

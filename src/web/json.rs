@@ -230,6 +230,13 @@ pub fn versioned<T: Serialize>(message: &str, data: &T, version: i64) -> HttpRes
     answer(response, &One { success: true, message, data })
 }
 
+/// 200 with one thing that has no version; its ETag is that of its bytes.
+pub fn one_tagged<T: Serialize>(message: &str, data: &T) -> Result<HttpResponse, Error> {
+    let bytes = body(&One { success: true, message, data }, 1_024)?;
+    let etag = super::etag::of_body(&bytes);
+    Ok(HttpResponse::Ok().insert_header((header::ETAG, etag)).content_type("application/json").body(bytes))
+}
+
 /// 201 with the new thing and where it is.
 pub fn created<T: Serialize>(message: &str, data: &T, location: String, version: i64) -> HttpResponse {
     let mut response = HttpResponse::Created();

@@ -1,10 +1,10 @@
 //! What every list shares: its query string, its window (page, skip or cursor) and its envelope.
 
-use chrono::DateTime;
 use serde::Serialize;
 
 use crate::error::Error;
 use crate::fields::FieldErrors;
+use crate::time::Timestamp;
 
 /// A query string, read strictly.
 #[derive(Debug, Clone, Default)]
@@ -67,13 +67,11 @@ impl Params {
     /// A point in time, in microseconds.
     pub fn time(&self, name: &str, errors: &mut FieldErrors) -> Option<i64> {
         let text = self.get(name)?;
-        match DateTime::parse_from_rfc3339(text) {
-            Ok(time) => Some(time.timestamp_micros()),
-            Err(_) => {
-                errors.add(name, "format", "must be a time as in RFC 3339, such as 2026-11-21T13:05:00Z");
-                None
-            }
+        let time = Timestamp::parse(text);
+        if time.is_none() {
+            errors.add(name, "format", "must be a time as in RFC 3339, such as 2026-11-21T13:05:00Z");
         }
+        time.map(|time| time.0)
     }
 
     /// What makes this list another list: everything but its window, in one order. Cursors are bound to it.

@@ -33,6 +33,11 @@ const API: &[Expected] = &[
     row("PUT /api/v1/items/{id}", [401, 403, 403, 200, 200, 401]),
     row("PATCH /api/v1/items/{id}", [401, 403, 403, 200, 200, 401]),
     row("DELETE /api/v1/items/{id}", [401, 403, 403, 403, 204, 401]),
+    row("GET /api/v1/items/{id}/history", [401, 403, 403, 200, 200, 401]),
+    row("POST /api/v1/items/{id}/revert", [401, 403, 403, 200, 200, 401]),
+    row("GET /api/v1/audit", [401, 403, 403, 403, 200, 401]),
+    row("GET /api/v1/audit/{id}", [401, 403, 403, 403, 200, 401]),
+    row("POST /api/v1/audit/{id}/revert", [401, 403, 403, 403, 200, 401]),
     row("GET /api/v1/categories", [200, 200, 200, 200, 200, 401]),
     row("POST /api/v1/categories", [401, 403, 403, 403, 201, 401]),
     row("GET /api/v1/categories/{id}", [200, 200, 200, 200, 200, 401]),
@@ -206,6 +211,8 @@ fn body_for(server: &Server, method: &str, pattern: &str, round: usize, category
         (_, "/api/v1/auth/password/reset") => json!({"token": "none", "new_password": PASSWORD}),
         (_, "/api/v1/auth/password/change") => json!({"current_password": "Wrong1one", "new_password": PASSWORD}),
         (_, "/api/v1/auth/register") | ("POST", "/api/v1/users") => new_user(round),
+        (_, "/api/v1/items/{id}/revert") => json!({"version": 1}),
+        (_, "/api/v1/audit/{id}/revert") => json!({}),
         (_, pattern) if pattern.contains("/users") => json!({"full_name": name}),
         (_, pattern) if pattern.contains("items") => json!({"name": name, "price": 1, "category_id": category}),
         _ => json!({"name": name}),
@@ -237,6 +244,10 @@ fn every_api_route_answers_each_credential_as_the_table_says(server: &Server) {
             let (mut path, category) = fresh_path(server, pattern, round);
             if pattern.starts_with("/api/v1/users/{id}") {
                 path = user_path(server, method, pattern, round);
+            }
+            if pattern.starts_with("/api/v1/audit/{id}") {
+                let newest = server.db().number("SELECT max(id) AS n FROM changesets");
+                path = pattern.replace("{id}", &newest.to_string());
             }
             let mut call = server.call(method, &path);
             if let Some(token) = token {

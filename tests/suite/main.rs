@@ -41,5 +41,6 @@ mod setup;
 mod tokens;
 mod transport;
 mod two_factor;
+mod undo;
 mod unit_of_work;
 mod users;

@@ -43,6 +43,26 @@ pub fn insert(conn: &mut Conn, rows: Vec<ItemFields>, owner_id: i64, now: Timest
     }
 }
 
+/// Adds items as they are, ids and versions too.
+pub fn restore(conn: &mut Conn, rows: &[Item]) -> QueryResult<()> {
+    match conn {
+        Conn::Sqlite(conn) => {
+            rows.iter().try_for_each(|item| diesel::insert_into(items::table).values(item).execute(conn).map(drop))
+        }
+        Conn::Postgres(conn) => diesel::insert_into(items::table).values(rows).execute(conn).map(drop),
+    }
+}
+
+/// Removes items; one statement each on SQLite, where it stays prepared.
+pub fn delete(conn: &mut Conn, ids: &[i64]) -> QueryResult<()> {
+    match conn {
+        Conn::Sqlite(conn) => {
+            ids.iter().try_for_each(|id| diesel::delete(items::table.find(id)).execute(conn).map(drop))
+        }
+        Conn::Postgres(conn) => diesel::delete(items::table.filter(items::id.eq_any(ids))).execute(conn).map(drop),
+    }
+}
+
 /// The ids of the items that have these codes.
 pub fn ids_by_sku(conn: &mut Conn, skus: &[&str]) -> QueryResult<HashMap<String, i64>> {
     let found: Vec<(Option<String>, i64)> =

@@ -79,6 +79,17 @@ pub fn remove(conn: &mut Conn, id: i64) -> QueryResult<()> {
     }
 }
 
+/// Takes many items' words out.
+pub fn remove_all(conn: &mut Conn, ids: &[i64]) -> QueryResult<()> {
+    match conn {
+        Conn::Sqlite(_) => ids.iter().try_for_each(|id| remove(conn, *id)),
+        Conn::Postgres(conn) => diesel::sql_query("DELETE FROM item_search WHERE item_id = ANY($1)")
+            .bind::<diesel::sql_types::Array<BigInt>, _>(ids)
+            .execute(conn)
+            .map(drop),
+    }
+}
+
 /// Puts many items' words in.
 pub fn put_all(conn: &mut Conn, items: &[Item]) -> QueryResult<()> {
     match conn {

@@ -9,16 +9,30 @@ pub struct Call<'a> {
     url: String,
     headers: Vec<(String, Vec<u8>)>,
     body: Option<Vec<u8>>,
+    patience: std::time::Duration,
 }
 
 impl<'a> Call<'a> {
     pub fn new(client: &'a Client, method: &str, url: String) -> Call<'a> {
-        Call { client, method: method.parse().unwrap(), url, headers: Vec::new(), body: None }
+        Call {
+            client,
+            method: method.parse().unwrap(),
+            url,
+            headers: Vec::new(),
+            body: None,
+            patience: std::time::Duration::from_secs(30),
+        }
     }
 
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.headers.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
         self.headers.push((name.into(), value.as_ref().to_vec()));
+        self
+    }
+
+    /// For what takes its time in a debug build on a busy machine.
+    pub fn patient(mut self) -> Self {
+        self.patience = std::time::Duration::from_secs(240);
         self
     }
 
@@ -44,7 +58,7 @@ impl<'a> Call<'a> {
     }
 
     pub fn try_send(self) -> Result<Answer, reqwest::Error> {
-        let mut request = self.client.request(self.method, &self.url);
+        let mut request = self.client.request(self.method, &self.url).timeout(self.patience);
         for (name, value) in self.headers {
             request = request.header(name, value);
         }
