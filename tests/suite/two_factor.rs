@@ -28,11 +28,12 @@ on_both! {
     a_recovery_code_opens_the_pages_too,
     a_right_password_alone_opens_nothing,
     after_five_wrong_codes_the_password_is_asked_for_again,
-    whoever_knows_the_password_tries_few_codes,
     after_five_minutes_the_password_is_asked_for_again,
     what_changes_between_the_pages_ends_the_sign_in,
     turning_it_on_ends_every_other_session_and_token,
     a_refresh_needs_no_code,
+    wrong_codes_make_the_account_wait_whatever_the_password,
+    wrong_codes_in_the_account_wait_too,
     turning_it_off_takes_the_password_and_a_code,
     new_recovery_codes_end_the_old_ones,
     what_is_done_is_recorded_without_secrets,
@@ -467,28 +468,6 @@ fn after_five_wrong_codes_the_password_is_asked_for_again(server: &Server) {
     visitor.get("/admin/account").leads_to();
 }
 
-fn whoever_knows_the_password_tries_few_codes(server: &Server) {
-    let guarded = set_up(server, Who::User);
-    let wrong = wrong_code(&guarded.app);
-    for _ in 0..3 {
-        refused(sign_in(server, Who::User, Some(&wrong)), "second_factor_invalid");
-    }
-    // Neither another page nor a right password makes any difference.
-    let visitor = Visitor::stranger(server);
-    assert_eq!(visitor.sign_in("uma_user", PASSWORD).leads_to(), "/admin/login/code");
-    for _ in 0..2 {
-        visitor.fill_in("/admin/login/code", &[("code", &wrong)]).expect(401);
-    }
-    let recovery = &guarded.codes[0];
-    let refused = visitor.fill_in("/admin/login/code", &[("recovery_code", recovery)]).expect(429);
-    refused.says("Too many failed attempts");
-    assert!(refused.answer.header("retry-after").is_some());
-    sign_in(server, Who::User, Some(recovery)).problem(429);
-    wait_for("the right code", Duration::from_secs(10), || {
-        (sign_in(server, Who::User, Some(recovery)).status == 200).then_some(())
-    });
-}
-
 /// Changes what the session between the pages keeps.
 fn age_pending(server: &Server, by: i64) {
     let mut db = server.db();
@@ -565,6 +544,60 @@ fn a_refresh_needs_no_code(server: &Server) {
     let tokens = sign_in(server, Who::User, Some(&code(&guarded.app, 0))).expect(200).json();
     let body = json!({"refresh_token": tokens["refresh_token"]});
     server.post("/api/v1/auth/refresh").json(&body).send().expect(200);
+}
+
+fn wrong_codes_make_the_account_wait_whatever_the_password(server: &Server) {
+    let guarded = set_up(server, Who::User);
+    let wrong = wrong_code(&guarded.app);
+    for _ in 0..5 {
+        refused(sign_in(server, Who::User, Some(&wrong)), "second_factor_invalid");
+        // The right password beside no code is no failure, and makes none forgotten.
+        refused(sign_in(server, Who::User, None), "second_factor_required");
+    }
+    // On a slow machine the first wait may be over already; each is twice as long as the one before.
+    let answer = (0..8).map(|_| sign_in(server, Who::User, Some(&wrong))).find(|answer| answer.status == 429).unwrap();
+    let wait: u32 = answer.must("retry-after").parse().unwrap();
+    assert!((1..=300).contains(&wait), "{wait}");
+    assert_eq!(answer.problem(429)["error_type"], "too_many_requests");
+    // At the other door too, also for the right one, which is not used up by that.
+    let right = code(&guarded.app, 0);
+    let visitor = Visitor::stranger(server);
+    visitor.sign_in("uma_user", PASSWORD).leads_to();
+    let shown = visitor.fill_in("/admin/login/code", &[("code", &right)]);
+    if shown.answer.status == 429 {
+        assert!(shown.page.error_at("code").unwrap().contains("Try again in"));
+        assert!(shown.answer.header("retry-after").is_some());
+    }
+    // Nobody else waits.
+    sign_in(server, Who::Other, None).expect(200);
+    wait_for("the end of the wait", Duration::from_secs(60), || {
+        let answer = sign_in(server, Who::User, Some(&guarded.codes[0]));
+        (answer.status == 200 || answer.status == 401).then_some(())
+    });
+    // A success forgets what was before.
+    for _ in 0..5 {
+        refused(sign_in(server, Who::User, Some(&wrong)), "second_factor_invalid");
+    }
+}
+
+fn wrong_codes_in_the_account_wait_too(server: &Server) {
+    let guarded = set_up(server, Who::User);
+    let path = "/admin/account/two-factor/off";
+    let with = [("password", PASSWORD), ("code", "aaaaa-aaaaa-aaaaa")];
+    for _ in 0..5 {
+        guarded.visitor.fill_in(path, &with).expect(422);
+    }
+    let waits = |with: &[(&str, &str)]| {
+        (0..8).map(|_| guarded.visitor.fill_in(path, with)).find(|shown| shown.answer.status == 429).unwrap()
+    };
+    let shown = waits(&with);
+    shown.says("Nothing was changed").says("Try again in");
+    assert!(shown.answer.header("retry-after").is_some());
+    let wrong = [("password", "Wrong1horse"), ("code", "aaaaa-aaaaa-aaaaa")];
+    for _ in 0..5 {
+        guarded.visitor.fill_in(path, &wrong).expect(422);
+    }
+    waits(&wrong).says("Try again in");
 }
 
 fn turning_it_off_takes_the_password_and_a_code(server: &Server) {

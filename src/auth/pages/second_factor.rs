@@ -5,6 +5,7 @@ use actix_session::Session;
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
+use askama::Template;
 
 use super::views::{RecoveryCodesPage, SurePage, TurnOnPage, TwoFactorPage};
 use crate::app::App;
@@ -32,7 +33,7 @@ const PLACE: &str = "account";
 /// # Errors
 /// 404 when one was deleted meanwhile.
 pub async fn show(req: HttpRequest, member: Member, app: Data<App>) -> Result<HttpResponse, Error> {
-    draw(&req, &member, &app, StatusCode::OK, Errors::default()).await
+    draw(&req, &member, &app, Refused::default()).await
 }
 
 /// `POST /admin/account/two-factor/begin`: makes a secret to scan.
@@ -62,11 +63,10 @@ pub async fn turn_on(
             go_on(&session, &user)?;
             show_codes(&req, &app, codes, true)
         }
-        Err(Error::Invalid(errors)) => {
-            let (status, errors) = page::mistakes(Error::Invalid(errors))?;
-            draw(&req, &member, &app, status, errors).await
-        }
-        Err(error) => back(&req, Err(error)),
+        Err(error) => match refused(error) {
+            Ok(refused) => draw(&req, &member, &app, refused).await,
+            Err(error) => back(&req, Err(error)),
+        },
     }
 }
 
@@ -78,8 +78,9 @@ async fn try_turn_on(
 ) -> Result<(User, Vec<String>), Error> {
     let proof = typed(form)?;
     let user = reauthenticate(app, hashing, member, form.verbatim("password").to_owned()).await?;
-    let inside = app.clone();
-    app.write(member, move |tx| second_factor::turn_on(tx, &inside, &user, &proof)).await
+    let (inside, id) = (app.clone(), user.id);
+    let work = app.write(member, move |tx| second_factor::turn_on(tx, &inside, &user, &proof));
+    second_factor::attempt(app, member, id, work).await
 }
 
 /// `GET /admin/account/two-factor/codes`: asks for the password before there are new ones.
@@ -87,7 +88,7 @@ async fn try_turn_on(
 /// # Errors
 /// 404 when one was deleted meanwhile.
 pub async fn ask_codes(req: HttpRequest, member: Member, app: Data<App>) -> Result<HttpResponse, Error> {
-    ask(&req, &member, &app, false, StatusCode::OK, Errors::default()).await
+    ask(&req, &member, &app, false, Refused::default()).await
 }
 
 /// `POST /admin/account/two-factor/codes`: new recovery codes.
@@ -110,11 +111,10 @@ pub async fn renew_codes(
     };
     match made.await {
         Ok(codes) => show_codes(&req, &app, codes, false),
-        Err(Error::Invalid(errors)) => {
-            let (status, errors) = page::mistakes(Error::Invalid(errors))?;
-            ask(&req, &member, &app, false, status, errors).await
-        }
-        Err(error) => back(&req, Err(error)),
+        Err(error) => match refused(error) {
+            Ok(refused) => ask(&req, &member, &app, false, refused).await,
+            Err(error) => back(&req, Err(error)),
+        },
     }
 }
 
@@ -123,7 +123,7 @@ pub async fn renew_codes(
 /// # Errors
 /// 404 when one was deleted meanwhile.
 pub async fn ask_off(req: HttpRequest, member: Member, app: Data<App>) -> Result<HttpResponse, Error> {
-    ask(&req, &member, &app, true, StatusCode::OK, Errors::default()).await
+    ask(&req, &member, &app, true, Refused::default()).await
 }
 
 /// `POST /admin/account/two-factor/off`: the password and a code, or a recovery code, turn it off.
@@ -150,11 +150,10 @@ pub async fn turn_off(
             page::flash_ok(&req, "Two-factor sign-in is off. Your password alone signs you in.");
             Ok(page::see_other(PATH))
         }
-        Err(Error::Invalid(errors)) => {
-            let (status, errors) = page::mistakes(Error::Invalid(errors))?;
-            ask(&req, &member, &app, true, status, errors).await
-        }
-        Err(error) => back(&req, Err(error)),
+        Err(error) => match refused(error) {
+            Ok(refused) => ask(&req, &member, &app, true, refused).await,
+            Err(error) => back(&req, Err(error)),
+        },
     }
 }
 
@@ -176,6 +175,41 @@ fn typed(form: &Form) -> Result<Proof, Error> {
     errors.into_result(|| proof)
 }
 
+/// Why a form comes back; nothing is wrong when it comes for the first time.
+#[derive(Default)]
+struct Refused {
+    status: StatusCode,
+    errors: Errors,
+    /// It may be sent again after so many seconds.
+    wait: Option<u32>,
+}
+
+impl Refused {
+    fn show<T: Template>(self, page: impl FnOnce(Errors) -> T) -> Result<HttpResponse, Error> {
+        let shown = page::show_as(self.status, &page(self.errors))?;
+        Ok(match self.wait {
+            Some(seconds) => page::later(shown, seconds),
+            None => shown,
+        })
+    }
+}
+
+/// What is said in the form itself; any other failure is passed on.
+fn refused(error: Error) -> Result<Refused, Error> {
+    match error {
+        Error::Invalid(_) => {
+            let (status, errors) = page::mistakes(error)?;
+            Ok(Refused { status, errors, wait: None })
+        }
+        Error::TooManyRequests { detail, retry_after } => {
+            let mut errors = Errors::default();
+            errors.add("", detail);
+            Ok(Refused { status: StatusCode::TOO_MANY_REQUESTS, errors, wait: Some(retry_after) })
+        }
+        other => Err(other),
+    }
+}
+
 /// Back to how it stands, which is another than what the form was for.
 fn back(req: &HttpRequest, done: Result<(), Error>) -> Result<HttpResponse, Error> {
     match done {
@@ -185,13 +219,7 @@ fn back(req: &HttpRequest, done: Result<(), Error>) -> Result<HttpResponse, Erro
     Ok(page::see_other(PATH))
 }
 
-async fn draw(
-    req: &HttpRequest,
-    member: &Member,
-    app: &Data<App>,
-    status: StatusCode,
-    errors: Errors,
-) -> Result<HttpResponse, Error> {
+async fn draw(req: &HttpRequest, member: &Member, app: &Data<App>, refused: Refused) -> Result<HttpResponse, Error> {
     let (now, id, inside) = (Timestamp::now(), member.id(), app.clone());
     let state = app
         .look_up(move |conn| {
@@ -203,12 +231,12 @@ async fn draw(
     let offer = match state {
         State::On { since, codes_left } => {
             let since = When::ago(since, now);
-            return page::show_as(status, &TwoFactorPage { frame, since, codes_left, codes_given: CODES });
+            return page::show_as(refused.status, &TwoFactorPage { frame, since, codes_left, codes_given: CODES });
         }
         State::Offered(offer) => Some(offer),
         State::Off => None,
     };
-    page::show_as(status, &TurnOnPage { frame, offer, errors })
+    refused.show(|errors| TurnOnPage { frame, offer, errors })
 }
 
 async fn ask(
@@ -216,14 +244,13 @@ async fn ask(
     member: &Member,
     app: &Data<App>,
     off: bool,
-    status: StatusCode,
-    errors: Errors,
+    refused: Refused,
 ) -> Result<HttpResponse, Error> {
     let id = member.id();
     if !app.look_up(move |conn| second_factor::is_on(conn, id)).await? {
         return Ok(page::see_other(PATH));
     }
-    page::show_as(status, &SurePage { frame: Frame::of(req, app, PLACE), off, errors })
+    refused.show(|errors| SurePage { frame: Frame::of(req, app, PLACE), off, errors })
 }
 
 fn show_codes(req: &HttpRequest, app: &App, codes: Vec<String>, fresh: bool) -> Result<HttpResponse, Error> {
