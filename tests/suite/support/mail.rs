@@ -23,8 +23,12 @@ impl Received {
         let part = |kind: &str| {
             let from = raw.find(&format!("Content-Type: {kind}")).unwrap_or_else(|| panic!("no {kind} in {raw}"));
             let (head, body) = raw[from..].split_once("\n\n").unwrap();
-            let body = body.split("\n--").next().unwrap();
-            if head.contains("quoted-printable") { unquoted(body) } else { body.to_owned() }
+            // A line of a link may begin with two dashes too.
+            let boundary = raw.split("boundary=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+            let body = body.split(&format!("\n--{boundary}")).next().unwrap();
+            let body = if head.contains("quoted-printable") { unquoted(body) } else { body.to_owned() };
+            // Without the signature.
+            body.lines().take_while(|line| line.trim_end() != "--").collect::<Vec<_>>().join("\n")
         };
         Received { text: part("text/plain"), html: part("text/html"), raw: raw.clone() }
     }
