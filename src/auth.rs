@@ -2,6 +2,7 @@
 //! credential into a [`crate::caller::Caller`].
 
 pub mod api;
+pub mod api_keys;
 pub mod device;
 pub mod identify;
 pub mod links;

@@ -83,8 +83,10 @@ pub struct Principal {
     pub id: i64,
     /// The name they are known by.
     pub username: Arc<str>,
-    /// What they may do.
+    /// What they may do; with an API key at most what its scopes allow.
     pub role: Role,
+    /// The API key that they came with, if it was one.
+    pub api_key_id: Option<i64>,
 }
 
 /// Who asks.
@@ -128,6 +130,11 @@ impl Caller {
     /// The signed-in user's id.
     pub fn user_id(&self) -> Option<i64> {
         self.principal().map(|p| p.id)
+    }
+
+    /// The API key that they came with, if it was one.
+    pub fn api_key_id(&self) -> Option<i64> {
+        self.principal().and_then(|p| p.api_key_id)
     }
 
     /// Whether everything is allowed.

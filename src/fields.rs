@@ -97,7 +97,9 @@ pub enum Raw {
     Number(String),
     /// A JSON string, a form field, a CSV cell.
     Text(String),
-    /// An array or an object, where none is expected.
+    /// A JSON array, or a form field that came often.
+    List(Vec<Raw>),
+    /// An object, where none is expected.
     Nested,
 }
 
@@ -219,6 +221,23 @@ impl Input {
                 errors.add(name, "type", "must be a string");
                 Given::Absent
             }
+        }
+    }
+
+    /// A list of texts.
+    pub fn texts(&self, name: &str, errors: &mut FieldErrors) -> Given<Vec<String>> {
+        let wrong = |errors: &mut FieldErrors| {
+            errors.add(name, "type", "must be an array of strings");
+            Given::Absent
+        };
+        match self.get(name) {
+            None => Given::Absent,
+            Some(Raw::Null) => Given::Null,
+            Some(Raw::List(list)) => {
+                let texts = list.iter().map(|raw| if let Raw::Text(text) = raw { Some(text.clone()) } else { None });
+                texts.collect::<Option<Vec<String>>>().map_or_else(|| wrong(errors), Given::Value)
+            }
+            Some(_) => wrong(errors),
         }
     }
 

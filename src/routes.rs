@@ -127,6 +127,11 @@ routes!(AUTH, register_auth, "/api/v1/auth", {
     "/password/change" => { POST auth::api::passwords::change }
 });
 
+routes!(API_KEYS, register_api_keys, "/api/v1/api-keys", {
+    "" => { GET auth::api::api_keys::list, POST auth::api::api_keys::create }
+    "/{id}" => { GET auth::api::api_keys::get, DELETE auth::api::api_keys::delete }
+});
+
 routes!(ROOT, register_root, "", {
     "/" => { GET auth::pages::start }
 });
@@ -160,6 +165,10 @@ routes!(PAGES, register_pages, "/admin", {
     "/account/two-factor/begin" => { POST auth::pages::second_factor::begin }
     "/account/two-factor/codes" => { GET auth::pages::second_factor::ask_codes, POST auth::pages::second_factor::renew_codes }
     "/account/two-factor/off" => { GET auth::pages::second_factor::ask_off, POST auth::pages::second_factor::turn_off }
+    "/api-keys" => { GET auth::pages::api_keys::list }
+    "/api-keys/new" => { GET auth::pages::api_keys::blank, POST auth::pages::api_keys::create }
+    "/api-keys/revoke-all" => { GET auth::pages::api_keys::ask_revoke_all, POST auth::pages::api_keys::revoke_all }
+    "/api-keys/{id}/delete" => { GET auth::pages::api_keys::ask_delete, POST auth::pages::api_keys::delete }
     "/items" => { GET items::pages::list }
     "/items/new" => { GET items::pages::edit::blank, POST items::pages::edit::create }
     "/items/bulk" => { POST items::pages::bulk::bulk }
@@ -188,8 +197,8 @@ routes!(USER_PAGES, register_user_pages, "/admin/users", {
 
 /// Every route, in the order of the map.
 pub fn table() -> impl Iterator<Item = Route> {
-    let parts: [&'static [Route]; 10] =
-        [ITEMS, CATEGORIES, USERS, AUDIT, AUTH, HEALTH, ROOT, ENTRANCE, PAGES, USER_PAGES];
+    let parts: [&'static [Route]; 11] =
+        [ITEMS, CATEGORIES, USERS, AUDIT, AUTH, API_KEYS, HEALTH, ROOT, ENTRANCE, PAGES, USER_PAGES];
     let assets = Route { method: "GET", path: "/static/{version}/{file}", handler: "web::assets::file" };
     let trimmed = |route: &Route| Route {
         handler: route.handler.trim_start_matches("::").trim_start_matches("crate::"),
@@ -210,6 +219,7 @@ pub fn register(cfg: &mut ServiceConfig, app: &Arc<App>) {
             .service(web::scope("/users").configure(register_users))
             .service(web::scope("/audit").configure(register_audit))
             .service(web::scope("/auth").configure(register_auth))
+            .service(web::scope("/api-keys").configure(register_api_keys))
             .default_service(web::to(nothing)),
     )
     .service(web::scope("/health").configure(register_health))
@@ -249,6 +259,7 @@ fn cors(config: &Config) -> actix_cors::Cors {
             header::CONTENT_TYPE,
             header::IF_MATCH,
             header::IF_NONE_MATCH,
+            crate::web::caller::API_KEY,
             crate::web::request_id::HEADER,
         ])
         .expose_headers([

@@ -18,6 +18,8 @@ pub struct Changeset {
     pub actor_id: Option<i64>,
     /// Who, by the name that they had.
     pub actor: String,
+    /// The API key that it was done with.
+    pub api_key_id: Option<i64>,
     /// `api`, `admin`, `cli` or `job`.
     pub door: String,
     /// The act in words.

@@ -110,7 +110,8 @@ impl Undo {
                     Some(Entity::Item) => undo::check::<Item>(conn, run, &self.coming, self.force)?,
                     Some(Entity::Category) => undo::check::<Category>(conn, run, &self.coming, self.force)?,
                     Some(Entity::User) => undo::check::<User>(conn, run, &self.coming, self.force)?,
-                    None => (0, Vec::new()),
+                    // A key that was shown or ended stays so.
+                    Some(Entity::ApiKey) | None => (0, Vec::new()),
                 };
                 count += more;
                 obstacles.extend(found);
@@ -127,7 +128,7 @@ impl Undo {
                 Some(Entity::Item) => undo::take_back::<Item>(tx, run, &self.coming, self.force)?,
                 Some(Entity::Category) => undo::take_back::<Category>(tx, run, &self.coming, self.force)?,
                 Some(Entity::User) => undo::take_back::<User>(tx, run, &self.coming, self.force)?,
-                None => (0, Vec::new()),
+                Some(Entity::ApiKey) | None => (0, Vec::new()),
             };
             count += more;
             obstacles.extend(found);

@@ -1,5 +1,7 @@
-//! The JSON door of signing in; that of passwords is in `api/passwords.rs`.
+//! The JSON door of signing in; that of passwords is in `api/passwords.rs`, that of API keys in
+//! `api/api_keys.rs`.
 
+pub mod api_keys;
 pub mod passwords;
 
 use actix_web::http::header;

@@ -1,5 +1,7 @@
-//! The middleware that turns a credential into a [`Caller`]: bearer tokens for the API, sessions for the
-//! pages. A cookie never opens the API, a token never the pages.
+//! The middleware that turns a credential into a [`Caller`]: bearer tokens and API keys for the API, sessions
+//! for the pages. A cookie never opens the API, a token or a key never the pages.
+
+mod key;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -23,6 +25,7 @@ use crate::caller::{Caller, Door, Principal, Role, Who};
 use crate::error::Error;
 use crate::users;
 use crate::users::store::Credentials;
+use crate::web::caller::API_KEY;
 use crate::web::client_address::client_address;
 use crate::web::form::CsrfToken;
 use crate::web::rate_limit;
@@ -50,26 +53,32 @@ thread_local! {
     static CALLERS: RefCell<HashMap<String, Remembered>> = RefCell::new(HashMap::new());
 }
 
-/// Around the API: `Authorization: Bearer …`. A credential that is sent and bad is refused also where none
+/// Around the API: `Authorization: Bearer …` or `X-API-Key`, never both. A credential that is sent and bad is refused also where none
 /// is needed.
 ///
 /// # Errors
-/// 401; 401 also without a credential when nothing is public; 429.
+/// 401, also without a credential when nothing is public; 403 for what an API key's scopes do not hold; 429.
 pub async fn by_token(
     req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
-    let (who, refused) = match bearer(&req).await {
+    let (who, refused) = match credential(&req).await {
         Ok(who) => (who, None),
-        Err(error @ Error::Unauthenticated(_)) => (Who::Anonymous, Some(error)),
+        Err(error @ (Error::Unauthenticated(_) | Error::Forbidden(_))) => (Who::Anonymous, Some(error)),
         Err(error) => return Ok(req.into_response(error.error_response()).map_into_right_body()),
     };
     put(&req, who, Door::Api);
     rate_limit::serve(req, refused, next).await.map(ServiceResponse::map_into_left_body)
 }
 
-async fn bearer(req: &ServiceRequest) -> Result<Who, Error> {
+async fn credential(req: &ServiceRequest) -> Result<Who, Error> {
     let app = req.app_data::<Data<App>>().ok_or_else(|| Error::Internal("there is no app".to_owned()))?;
+    let mut keys = req.headers().get_all(API_KEY);
+    if let Some(value) = keys.next() {
+        let only = keys.next().is_none() && !req.headers().contains_key(header::AUTHORIZATION);
+        let text = value.to_str().ok().filter(|_| only).ok_or_else(bad)?;
+        return key::principal(app, req, text.trim()).await.map(Who::User);
+    }
     let mut sent = req.headers().get_all(header::AUTHORIZATION);
     let Some(value) = sent.next() else {
         // Signing in must be possible for who is not signed in.
@@ -81,7 +90,6 @@ async fn bearer(req: &ServiceRequest) -> Result<Who, Error> {
             Err(Error::Unauthenticated("Sign in to read this.".to_owned()))
         };
     };
-    let bad = || Error::Unauthenticated("The credentials are not valid or have expired.".to_owned());
     if sent.next().is_some() {
         return Err(bad());
     }
@@ -103,12 +111,17 @@ async fn bearer(req: &ServiceRequest) -> Result<Who, Error> {
     Ok(Who::User(principal))
 }
 
+fn bad() -> Error {
+    Error::Unauthenticated("The credentials are not valid or have expired.".to_owned())
+}
+
 /// The user, if they may come in and nothing has changed since the credential was made.
 fn admitted(user: &Credentials, version: i64) -> Option<Principal> {
     (user.is_active && user.credentials_version == version).then(|| Principal {
         id: user.id,
         username: Arc::from(user.username.as_str()),
         role: Role::from_str(&user.role).unwrap_or(Role::Guest),
+        api_key_id: None,
     })
 }
 

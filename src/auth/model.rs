@@ -1,4 +1,6 @@
-//! The words: what somebody sends to sign in.
+//! The words: what somebody sends to sign in; API keys are in `model/api_key.rs`.
+
+pub mod api_key;
 
 use crate::error::Error;
 use crate::fields::{FieldErrors, Input};

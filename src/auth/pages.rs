@@ -3,6 +3,7 @@
 //! its sessions in `pages/sessions.rs`, its two-factor sign-in in `pages/second_factor.rs`.
 
 pub mod account;
+pub mod api_keys;
 pub mod code;
 pub mod passwords;
 pub mod second_factor;

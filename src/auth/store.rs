@@ -1,6 +1,7 @@
 //! All SQL of browser sessions; that of refresh tokens is in `store/refresh.rs`, that of two-factor sign-in in
-//! `store/second_factor.rs`.
+//! `store/second_factor.rs`, that of API keys in `store/api_keys.rs`.
 
+pub mod api_keys;
 pub mod refresh;
 pub mod second_factor;
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{Action, Entity, Recorded};
 use crate::db::Conn;
-use crate::db::schema::{changes, changesets};
+use crate::db::schema::{api_keys, changes, changesets};
 use crate::time::Timestamp;
 
 /// A change and the act that it was part of.
@@ -32,6 +32,8 @@ pub struct Entry {
     pub door: String,
     /// The act in words.
     pub summary: String,
+    /// The name of the API key that it was done with.
+    pub api_key: Option<String>,
 }
 
 /// The changes of one entity, newest first.
@@ -40,7 +42,7 @@ pub struct Entry {
 /// Only the database's.
 pub fn of(conn: &mut Conn, entity: Entity, id: i64, skip: i64, limit: i64) -> QueryResult<Vec<Entry>> {
     changes::table
-        .inner_join(changesets::table)
+        .inner_join(changesets::table.left_join(api_keys::table))
         .filter(changes::entity.eq(entity.as_str()))
         .filter(changes::entity_id.eq(id))
         .order((changes::changeset_id.desc(), changes::seq.desc()))
@@ -56,6 +58,7 @@ pub fn of(conn: &mut Conn, entity: Entity, id: i64, skip: i64, limit: i64) -> Qu
             changesets::actor,
             changesets::door,
             changesets::summary,
+            api_keys::name.nullable(),
         ))
         .load(conn)
 }

@@ -16,6 +16,8 @@ pub enum Entity {
     Category,
     /// An item.
     Item,
+    /// An API key.
+    ApiKey,
 }
 
 impl Entity {
@@ -25,11 +27,12 @@ impl Entity {
             Self::User => "user",
             Self::Category => "category",
             Self::Item => "item",
+            Self::ApiKey => "api_key",
         }
     }
 
     /// All kinds.
-    pub const ALL: [Entity; 3] = [Entity::User, Entity::Category, Entity::Item];
+    pub const ALL: [Entity; 4] = [Entity::User, Entity::Category, Entity::Item, Entity::ApiKey];
 
     /// As it is stored.
     pub fn parse(text: &str) -> Option<Self> {
@@ -42,8 +45,9 @@ impl Entity {
             Self::User => "users",
             Self::Category => "categories",
             Self::Item => "items",
+            Self::ApiKey => "API keys",
         };
-        if count == 1 { format!("1 {}", self.as_str()) } else { format!("{count} {plural}") }
+        if count == 1 { format!("1 {}", self.as_str().replace('_', " ")) } else { format!("{count} {plural}") }
     }
 }
 

@@ -26,6 +26,7 @@ pub fn insert_changeset(
             changesets::request_id.eq(&*caller.request_id),
             changesets::address.eq(caller.address.map(|a| a.to_string())),
             changesets::undoes_id.eq(undoes),
+            changesets::api_key_id.eq(caller.api_key_id()),
         ))
         .returning(changesets::id);
     // On the connection itself: every write comes through here, and `MultiConnection` builds the SQL anew

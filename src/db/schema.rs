@@ -70,6 +70,7 @@ diesel::table! {
         request_id -> Text,
         address -> Nullable<Text>,
         undoes_id -> Nullable<BigInt>,
+        api_key_id -> Nullable<BigInt>,
     }
 }
 
@@ -138,6 +139,22 @@ diesel::table! {
 }
 
 diesel::table! {
+    api_keys (id) {
+        id -> BigInt,
+        user_id -> BigInt,
+        name -> Text,
+        prefix -> Text,
+        key_hash -> Text,
+        scopes -> Text,
+        expires_at -> BigInt,
+        last_used_at -> Nullable<BigInt>,
+        revoked_at -> Nullable<BigInt>,
+        version -> BigInt,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
     recovery_codes (id) {
         id -> BigInt,
         user_id -> BigInt,
@@ -149,4 +166,8 @@ diesel::table! {
 diesel::joinable!(items -> categories (category_id));
 diesel::joinable!(items -> users (owner_id));
 diesel::joinable!(changes -> changesets (changeset_id));
-diesel::allow_tables_to_appear_in_same_query!(users, categories, items, counters, changesets, changes, sessions);
+diesel::joinable!(changesets -> api_keys (api_key_id));
+diesel::joinable!(api_keys -> users (user_id));
+diesel::allow_tables_to_appear_in_same_query!(
+    users, categories, items, counters, changesets, changes, sessions, api_keys
+);

@@ -92,7 +92,9 @@ impl Visit {
             method: req.method().clone(),
             is_api,
             path,
-            credential: sent.contains_key(header::AUTHORIZATION) || sent.contains_key(header::COOKIE),
+            credential: sent.contains_key(header::AUTHORIZATION)
+                || sent.contains_key(super::caller::API_KEY)
+                || sent.contains_key(header::COOKIE),
             accept_encoding: sent.get(header::ACCEPT_ENCODING).cloned(),
             if_none_match: sent.get(header::IF_NONE_MATCH).cloned(),
             theme,
@@ -209,7 +211,7 @@ impl Visit {
             let policy = if public { "public, max-age=5" } else { "no-store" };
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(policy));
             if public {
-                headers.append(header::VARY, HeaderValue::from_static("Authorization"));
+                headers.append(header::VARY, HeaderValue::from_static("Authorization, X-API-Key"));
             }
         }
         let micros = self.started.elapsed().as_micros();

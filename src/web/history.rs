@@ -21,7 +21,7 @@ pub struct HistoryEntry {
     /// The name of who did it, as it was then.
     pub who: String,
     pub initials: String,
-    /// "Admin site", "API", "Command line".
+    /// "Admin site", "API", "API key ci-robot", "Command line".
     pub door: String,
     /// "created", "updated", "deleted".
     pub action: String,
@@ -92,11 +92,12 @@ impl HistoryEntry {
         Self {
             who: entry.actor.clone(),
             initials: initials(&entry.actor),
-            door: match entry.door.as_str() {
-                "admin" => "Admin site".to_owned(),
-                "api" => "API".to_owned(),
-                "cli" => "Command line".to_owned(),
-                other => other.to_owned(),
+            door: match (&entry.api_key, entry.door.as_str()) {
+                (Some(name), _) => format!("API key {name}"),
+                (None, "admin") => "Admin site".to_owned(),
+                (None, "api") => "API".to_owned(),
+                (None, "cli") => "Command line".to_owned(),
+                (None, other) => other.to_owned(),
             },
             action: entry.action.clone(),
             at: When::on(entry.at),

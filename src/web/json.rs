@@ -114,7 +114,7 @@ pub fn parse_object(body: &[u8]) -> Result<Input, Error> {
 
 enum Tree {
     Leaf(Raw),
-    Array,
+    Array(Vec<Tree>),
     Object(Vec<(String, Tree)>),
 }
 
@@ -122,7 +122,8 @@ impl Tree {
     fn into_raw(self) -> Raw {
         match self {
             Self::Leaf(raw) => raw,
-            Self::Array | Self::Object(_) => Raw::Nested,
+            Self::Array(items) => Raw::List(items.into_iter().map(Self::into_raw).collect()),
+            Self::Object(_) => Raw::Nested,
         }
     }
 }
@@ -177,8 +178,11 @@ impl<'de> Visitor<'de> for Strict {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Tree, A::Error> {
-        while items.next_element_seed(self.deeper()?)?.is_some() {}
-        Ok(Tree::Array)
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element_seed(self.deeper()?)? {
+            list.push(item);
+        }
+        Ok(Tree::Array(list))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Tree, A::Error> {

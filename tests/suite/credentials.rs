@@ -2,14 +2,15 @@
 
 use crate::support::{
     Kind, Place, Server, Visitor, Who,
-    data::{self, new_category, new_item},
+    data::{self, new_category, new_item, new_key},
     on_both,
     server::PASSWORD,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// How a route answers: anonymous, guest, somebody else than the owner, the owner, admin, and with a bad credential.
+/// How a route answers: anonymous, guest, somebody else than the owner, the owner, admin, and with a bad credential,
+/// which a token is too whose user has been deactivated since.
 struct Expected {
     route: &'static str,
     anonymous: u16,
@@ -18,53 +19,68 @@ struct Expected {
     owner: u16,
     admin: u16,
     bad: u16,
+    /// With an API key of the admin: with the scope read, write, admin.
+    keys: Option<[u16; 3]>,
 }
 
 const fn row(route: &'static str, [anonymous, guest, other, owner, admin, bad]: [u16; 6]) -> Expected {
-    Expected { route, anonymous, guest, other, owner, admin, bad }
+    Expected { route, anonymous, guest, other, owner, admin, bad, keys: None }
+}
+
+impl Expected {
+    /// What each kind of API key is answered: every row of the API says so.
+    const fn keys(mut self, keys: [u16; 3]) -> Expected {
+        self.keys = Some(keys);
+        self
+    }
 }
 
 /// The API: a credential is a bearer token, a bad one is one that nobody signed.
 const API: &[Expected] = &[
-    //                                           anon guest other owner admin bad
-    row("GET /api/v1/items", [200, 200, 200, 200, 200, 401]),
-    row("POST /api/v1/items", [401, 403, 201, 201, 201, 401]),
-    row("GET /api/v1/items/{id}", [200, 200, 200, 200, 200, 401]),
-    row("PUT /api/v1/items/{id}", [401, 403, 403, 200, 200, 401]),
-    row("PATCH /api/v1/items/{id}", [401, 403, 403, 200, 200, 401]),
-    row("DELETE /api/v1/items/{id}", [401, 403, 403, 403, 204, 401]),
-    row("GET /api/v1/items/{id}/history", [401, 403, 403, 200, 200, 401]),
-    row("POST /api/v1/items/{id}/revert", [401, 403, 403, 200, 200, 401]),
-    row("GET /api/v1/audit", [401, 403, 403, 403, 200, 401]),
-    row("GET /api/v1/audit/{id}", [401, 403, 403, 403, 200, 401]),
-    row("POST /api/v1/audit/{id}/revert", [401, 403, 403, 403, 200, 401]),
-    row("GET /api/v1/categories", [200, 200, 200, 200, 200, 401]),
-    row("POST /api/v1/categories", [401, 403, 403, 403, 201, 401]),
-    row("GET /api/v1/categories/{id}", [200, 200, 200, 200, 200, 401]),
-    row("PUT /api/v1/categories/{id}", [401, 403, 403, 403, 200, 401]),
-    row("PATCH /api/v1/categories/{id}", [401, 403, 403, 403, 200, 401]),
-    row("DELETE /api/v1/categories/{id}", [401, 403, 403, 403, 204, 401]),
-    row("POST /api/v1/auth/login", [200, 200, 200, 200, 200, 401]),
-    row("POST /api/v1/auth/token", [200, 200, 200, 200, 200, 401]),
-    row("POST /api/v1/auth/register", [201, 201, 201, 201, 201, 401]),
-    row("POST /api/v1/auth/refresh", [200, 200, 200, 200, 200, 401]),
-    row("POST /api/v1/auth/logout", [204, 204, 204, 204, 204, 401]),
-    row("POST /api/v1/auth/password/forgot", [202, 202, 202, 202, 202, 401]),
+    //                                           anon guest other owner admin bad     keys: read write admin
+    row("GET /api/v1/items", [200, 200, 200, 200, 200, 401]).keys([200, 200, 200]),
+    row("POST /api/v1/items", [401, 403, 201, 201, 201, 401]).keys([403, 201, 201]),
+    row("GET /api/v1/items/{id}", [200, 200, 200, 200, 200, 401]).keys([200, 200, 200]),
+    row("PUT /api/v1/items/{id}", [401, 403, 403, 200, 200, 401]).keys([403, 403, 200]),
+    row("PATCH /api/v1/items/{id}", [401, 403, 403, 200, 200, 401]).keys([403, 403, 200]),
+    row("DELETE /api/v1/items/{id}", [401, 403, 403, 403, 204, 401]).keys([403, 403, 204]),
+    row("GET /api/v1/items/{id}/history", [401, 403, 403, 200, 200, 401]).keys([403, 403, 200]),
+    row("POST /api/v1/items/{id}/revert", [401, 403, 403, 200, 200, 401]).keys([403, 403, 200]),
+    row("GET /api/v1/audit", [401, 403, 403, 403, 200, 401]).keys([403, 403, 200]),
+    row("GET /api/v1/audit/{id}", [401, 403, 403, 403, 200, 401]).keys([403, 403, 200]),
+    row("POST /api/v1/audit/{id}/revert", [401, 403, 403, 403, 200, 401]).keys([403, 403, 200]),
+    row("GET /api/v1/categories", [200, 200, 200, 200, 200, 401]).keys([200, 200, 200]),
+    row("POST /api/v1/categories", [401, 403, 403, 403, 201, 401]).keys([403, 403, 201]),
+    row("GET /api/v1/categories/{id}", [200, 200, 200, 200, 200, 401]).keys([200, 200, 200]),
+    row("PUT /api/v1/categories/{id}", [401, 403, 403, 403, 200, 401]).keys([403, 403, 200]),
+    row("PATCH /api/v1/categories/{id}", [401, 403, 403, 403, 200, 401]).keys([403, 403, 200]),
+    row("DELETE /api/v1/categories/{id}", [401, 403, 403, 403, 204, 401]).keys([403, 403, 204]),
+    row("POST /api/v1/auth/login", [200, 200, 200, 200, 200, 401]).keys([403, 403, 403]),
+    row("POST /api/v1/auth/token", [200, 200, 200, 200, 200, 401]).keys([403, 403, 403]),
+    row("POST /api/v1/auth/register", [201, 201, 201, 201, 201, 401]).keys([403, 403, 403]),
+    row("POST /api/v1/auth/refresh", [200, 200, 200, 200, 200, 401]).keys([403, 403, 403]),
+    row("POST /api/v1/auth/logout", [204, 204, 204, 204, 204, 401]).keys([403, 403, 403]),
+    row("POST /api/v1/auth/password/forgot", [202, 202, 202, 202, 202, 401]).keys([403, 403, 403]),
     // The token of a link counts there, and none is sent.
-    row("POST /api/v1/auth/password/reset", [401, 401, 401, 401, 401, 401]),
+    row("POST /api/v1/auth/password/reset", [401, 401, 401, 401, 401, 401]).keys([403, 403, 403]),
     // With a wrong current password: a right one would end the tokens of this table.
-    row("POST /api/v1/auth/password/change", [401, 422, 422, 422, 422, 401]),
-    row("GET /api/v1/users", [401, 403, 403, 403, 200, 401]),
-    row("POST /api/v1/users", [401, 403, 403, 403, 201, 401]),
-    row("GET /api/v1/users/me", [401, 200, 200, 200, 200, 401]),
-    row("PATCH /api/v1/users/me", [401, 200, 200, 200, 200, 401]),
-    row("GET /api/v1/users/profile", [401, 200, 200, 200, 200, 401]),
-    row("PATCH /api/v1/users/profile", [401, 200, 200, 200, 200, 401]),
+    row("POST /api/v1/auth/password/change", [401, 422, 422, 422, 422, 401]).keys([403, 403, 403]),
+    row("GET /api/v1/users", [401, 403, 403, 403, 200, 401]).keys([403, 403, 200]),
+    row("POST /api/v1/users", [401, 403, 403, 403, 201, 401]).keys([403, 403, 201]),
+    row("GET /api/v1/users/me", [401, 200, 200, 200, 200, 401]).keys([200, 200, 200]),
+    row("PATCH /api/v1/users/me", [401, 200, 200, 200, 200, 401]).keys([403, 200, 200]),
+    row("GET /api/v1/users/profile", [401, 200, 200, 200, 200, 401]).keys([200, 200, 200]),
+    row("PATCH /api/v1/users/profile", [401, 200, 200, 200, 200, 401]).keys([403, 200, 200]),
     // The owner of a user is that user.
-    row("GET /api/v1/users/{id}", [401, 404, 404, 200, 200, 401]),
-    row("PATCH /api/v1/users/{id}", [401, 404, 404, 200, 200, 401]),
-    row("DELETE /api/v1/users/{id}", [401, 403, 403, 403, 204, 401]),
-    row("GET /api/v1/users/{id}/items", [401, 404, 404, 200, 200, 401]),
+    row("GET /api/v1/users/{id}", [401, 404, 404, 200, 200, 401]).keys([404, 404, 200]),
+    row("PATCH /api/v1/users/{id}", [401, 404, 404, 200, 200, 401]).keys([403, 404, 200]),
+    row("DELETE /api/v1/users/{id}", [401, 403, 403, 403, 204, 401]).keys([403, 403, 204]),
+    row("GET /api/v1/users/{id}/items", [401, 404, 404, 200, 200, 401]).keys([404, 404, 200]),
+    // A key makes no keys and ends none.
+    row("GET /api/v1/api-keys", [401, 200, 200, 200, 200, 401]).keys([403, 403, 403]),
+    row("POST /api/v1/api-keys", [401, 201, 201, 201, 201, 401]).keys([403, 403, 403]),
+    row("GET /api/v1/api-keys/{id}", [401, 404, 404, 200, 200, 401]).keys([403, 403, 403]),
+    row("DELETE /api/v1/api-keys/{id}", [401, 404, 404, 204, 204, 401]).keys([403, 403, 403]),
 ];
 
 /// Open to all: health, what pages need, the way in. What is sent as a credential does not matter here.
@@ -104,6 +120,13 @@ const ADMIN: &[(Expected, bool)] = &[
     (row("POST /admin/categories/{id}/edit", [303, 403, 403, 403, 303, 303]), true),
     (row("GET /admin/categories/{id}/delete", [303, 403, 403, 403, 200, 303]), false),
     (row("POST /admin/categories/{id}/delete", [303, 403, 403, 403, 303, 303]), true),
+    (row("GET /admin/api-keys", [303, 200, 200, 200, 200, 303]), false),
+    (row("GET /admin/api-keys/new", [303, 200, 200, 200, 200, 303]), false),
+    (row("POST /admin/api-keys/new", [303, 200, 200, 200, 200, 303]), true),
+    (row("GET /admin/api-keys/{id}/delete", [303, 404, 404, 200, 200, 303]), false),
+    (row("POST /admin/api-keys/{id}/delete", [303, 404, 404, 303, 303, 303]), true),
+    (row("GET /admin/api-keys/revoke-all", [303, 200, 200, 200, 200, 303]), false),
+    (row("POST /admin/api-keys/revoke-all", [303, 303, 303, 303, 303, 303]), true),
     (row("GET /admin/account", [303, 200, 200, 200, 200, 303]), false),
     (row("POST /admin/account", [303, 303, 303, 303, 303, 303]), true),
     (row("GET /admin/account/password", [303, 303, 303, 303, 303, 303]), false),
@@ -213,24 +236,33 @@ fn body_for(server: &Server, method: &str, pattern: &str, round: usize, category
         (_, "/api/v1/auth/register") | ("POST", "/api/v1/users") => new_user(round),
         (_, "/api/v1/items/{id}/revert") => json!({"version": 1}),
         (_, "/api/v1/audit/{id}/revert") => json!({}),
+        (_, "/api/v1/api-keys") => json!({"name": name, "scopes": ["read"]}),
         (_, pattern) if pattern.contains("/users") => json!({"full_name": name}),
         (_, pattern) if pattern.contains("items") => json!({"name": name, "price": 1, "category_id": category}),
         _ => json!({"name": name}),
     })
 }
 
-/// A fresh item or category for each call, so that one call does not spoil the next.
+/// A fresh item, category or key for each call, so that one call does not spoil the next.
 fn fresh_path(server: &Server, path: &str, round: usize) -> (String, i64) {
     let category = new_category(server, &format!("For {path} {round}"));
-    let id = if path.contains("items") { new_item(server, category, "Hammer", json!({})).id } else { category };
+    let id = match path {
+        path if path.contains("items") => new_item(server, category, "Hammer", json!({})).id,
+        path if path.contains("/api-keys/{id}") => new_key(server, Who::User, &["read"]).0,
+        _ => category,
+    };
     (path.replace("{id}", &id.to_string()), category)
 }
 
 fn every_api_route_answers_each_credential_as_the_table_says(server: &Server) {
     let mut wrong = Vec::new();
     let mut round = 0;
+    let gone = deactivated(server);
+    let keys = [["read"], ["write"], ["admin"]].map(|scopes| new_key(server, Who::Admin, &scopes).1);
+    let [read, write, all] = &keys;
     for expected in API {
         let (method, pattern) = expected.route.split_once(' ').unwrap();
+        let by_key = expected.keys.unwrap_or_else(|| panic!("{}: say .keys([read, write, admin])", expected.route));
         let credentials = [
             ("anonymous", None, expected.anonymous),
             ("guest", Some(server.token(Who::Guest)), expected.guest),
@@ -238,6 +270,10 @@ fn every_api_route_answers_each_credential_as_the_table_says(server: &Server) {
             ("owner", Some(server.token(Who::User)), expected.owner),
             ("admin", Some(server.token(Who::Admin)), expected.admin),
             ("bad", Some("nobody.signed.this".to_owned()), expected.bad),
+            ("deactivated", Some(gone.clone()), expected.bad),
+            ("a key to read", Some(read.clone()), by_key[0]),
+            ("a key to write", Some(write.clone()), by_key[1]),
+            ("a key for everything", Some(all.clone()), by_key[2]),
         ];
         for (who, token, status) in credentials {
             round += 1;
@@ -251,7 +287,7 @@ fn every_api_route_answers_each_credential_as_the_table_says(server: &Server) {
             }
             let mut call = server.call(method, &path);
             if let Some(token) = token {
-                call = call.bearer(&token);
+                call = if token.starts_with("sr_") { call.api_key(&token) } else { call.bearer(&token) };
             }
             if let Some(body) = body_for(server, method, pattern, round, category) {
                 call = call.json(&body);
@@ -268,6 +304,15 @@ fn every_api_route_answers_each_credential_as_the_table_says(server: &Server) {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A token that was good until its user was deactivated.
+fn deactivated(server: &Server) -> String {
+    let body = json!({"email": "gone@example.com", "username": "gone_user", "password": PASSWORD});
+    let id = server.admin().post("/api/v1/users", &body).send().expect(201).data()["id"].as_i64().unwrap();
+    let token = server.login("gone_user", PASSWORD);
+    server.admin().patch(&format!("/api/v1/users/{id}"), &json!({"is_active": false})).send().expect(200);
+    token
 }
 
 fn every_page_answers_each_credential_as_the_table_says(server: &Server) {
@@ -303,6 +348,8 @@ fn every_page_answers_each_credential_as_the_table_says(server: &Server) {
                     ("currency", "USD"),
                     ("category_id", &category.to_string()),
                     ("version", "1"),
+                    ("scopes", "read"),
+                    ("expires_at", "30"),
                 ] {
                     fields.push((field.into(), value.into()));
                 }

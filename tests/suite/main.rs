@@ -15,6 +15,7 @@
 mod support;
 
 mod admin;
+mod api_keys;
 mod auth;
 mod browser;
 mod categories;

@@ -2,7 +2,7 @@
 
 use crate::support::{
     Db, Kind, Place, Server, Visitor, Who,
-    data::{new_category, new_item, some_diamonds},
+    data::{new_category, new_item, new_key, some_diamonds},
     on_both, on_each_database,
     server::PASSWORD,
 };
@@ -17,8 +17,12 @@ on_both! {
 }
 
 /// Table and name of each entity, and the columns that are not its own to change: a login is no edit.
-const ENTITIES: [(&str, &str, &[&str]); 3] =
-    [("users", "user", &["last_login_at"]), ("categories", "category", &[]), ("items", "item", &[])];
+const ENTITIES: [(&str, &str, &[&str]); 4] = [
+    ("users", "user", &["last_login_at"]),
+    ("categories", "category", &[]),
+    ("items", "item", &[]),
+    ("api_keys", "api_key", &["last_used_at"]),
+];
 
 struct State {
     rows: BTreeMap<&'static str, BTreeMap<i64, String>>,
@@ -139,6 +143,30 @@ fn every_write_by_every_door_leaves_its_changes(server: &Server) {
             "api: user edited",
             Box::new(|| {
                 server.admin().patch("/api/v1/users/3", &json!({"role": "guest"})).send().expect(200);
+            }),
+        ),
+        (
+            "api: key made",
+            Box::new(|| {
+                new_key(server, Who::Other, &["read"]);
+            }),
+        ),
+        (
+            "api: key revoked",
+            Box::new(|| {
+                server.admin().delete("/api/v1/api-keys/1").send().expect(204);
+            }),
+        ),
+        (
+            "admin: key made",
+            Box::new(|| {
+                visitor.fill_in("/admin/api-keys/new", &[("name", "robot")]).expect(200);
+            }),
+        ),
+        (
+            "admin: all keys revoked",
+            Box::new(|| {
+                visitor.fill_in("/admin/api-keys/revoke-all", &[]).leads_to();
             }),
         ),
         (

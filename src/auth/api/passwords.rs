@@ -10,7 +10,7 @@ use crate::auth::{links, refresh, service};
 use crate::error::Error;
 use crate::fields::{FieldErrors, Input};
 use crate::users::hashing::Hashing;
-use crate::web::caller::{Anyone, Member};
+use crate::web::caller::{Anyone, Person};
 use crate::web::json::{self, Object};
 use crate::web::rate_limit;
 
@@ -49,7 +49,7 @@ pub async fn reset(
 /// # Errors
 /// 400, 401, 415, 422 at either field, 429 after too many wrong ones, 503.
 pub async fn change(
-    caller: Member,
+    caller: Person,
     app: Data<App>,
     hashing: Data<Hashing>,
     tokens: Data<Tokens>,

@@ -73,7 +73,7 @@ impl ItemInput {
         let sent = |name: &'static str| match input.get(name) {
             None | Some(Raw::Null) => None,
             Some(Raw::Number(text) | Raw::Text(text)) => Some((name, text.clone())),
-            Some(Raw::Bool(_) | Raw::Nested) => Some((name, String::new())),
+            Some(Raw::Bool(_) | Raw::List(_) | Raw::Nested) => Some((name, String::new())),
         };
         let reserved = RESERVED.into_iter().filter_map(sent).collect();
         Self { sku, name, description, price, currency, tax_rate, is_active, category_id, reserved, errors }

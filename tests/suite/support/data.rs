@@ -1,6 +1,6 @@
 //! Things to put in: items, categories, the diamonds.
 
-use super::{Server, server::BINARY};
+use super::{Server, Who, server::BINARY};
 use serde_json::{Value, json};
 use std::{fmt::Write as _, path::PathBuf, sync::OnceLock};
 
@@ -38,6 +38,14 @@ pub fn new_item(server: &Server, category_id: i64, name: &str, more: Value) -> I
     let answer = server.user().post("/api/v1/items", &body).send().expect(201);
     let data = answer.data();
     Item { id: data["id"].as_i64().unwrap(), etag: answer.must("etag"), data }
+}
+
+/// A user makes a key with these scopes: its id and its text.
+#[track_caller]
+pub fn new_key(server: &Server, who: Who, scopes: &[&str]) -> (i64, String) {
+    let body = json!({"name": format!("key of {}", who.username()), "scopes": scopes});
+    let key = server.as_who(who).post("/api/v1/api-keys", &body).send().expect(201).data();
+    (key["id"].as_i64().unwrap(), key["key"].as_str().unwrap().to_owned())
 }
 
 /// The diamonds of `../shared`, or, on a machine without them, a made file of the same shape.
@@ -142,6 +150,11 @@ pub fn shape(value: &Value) -> String {
                         "access_token",
                         "refresh_token",
                         "next_cursor",
+                        "expires_at",
+                        "last_used_at",
+                        "revoked_at",
+                        "prefix",
+                        "key",
                     ];
                     if moving.contains(&name.as_str()) && !value.is_null() {
                         *value = json!(format!("[{name}]"));

@@ -40,6 +40,10 @@ impl<'a> Call<'a> {
         self.header("authorization", format!("Bearer {token}"))
     }
 
+    pub fn api_key(self, key: &str) -> Self {
+        self.header("x-api-key", key)
+    }
+
     pub fn body(mut self, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         self.body = Some(body.into());
         self.header("content-type", content_type)
