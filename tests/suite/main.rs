@@ -45,3 +45,4 @@ mod two_factor;
 mod undo;
 mod unit_of_work;
 mod users;
+mod visibility;
