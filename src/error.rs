@@ -11,6 +11,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
 use diesel::result::{DatabaseErrorKind, Error as DbError};
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::fields::{FieldError, FieldErrors};
 
@@ -61,6 +62,13 @@ pub enum Error {
     Misdirected,
     /// 422: well-formed, but breaks rules: all of them at once.
     Invalid(FieldErrors),
+    /// 422: of many things that were asked for nothing was done; the problem says more of each.
+    NothingDone {
+        /// On the whole, in a sentence.
+        detail: String,
+        /// Members of the problem beside its own, `errors` among them.
+        members: Map<String, Value>,
+    },
     /// 429: too many requests, or too many failed sign-ins.
     TooManyRequests {
         /// What there is too much of, in a sentence.
@@ -104,6 +112,9 @@ pub struct Problem {
     /// What is wrong with which field.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
+    /// More that this kind of problem says (RFC 9457, 3.2).
+    #[serde(flatten)]
+    pub members: Map<String, Value>,
 }
 
 impl Problem {
@@ -136,6 +147,7 @@ impl Problem {
             error_type: error_type.to_owned(),
             request_id: String::new(),
             errors,
+            members: Map::new(),
         }
     }
 }
@@ -220,6 +232,10 @@ impl Error {
                 };
                 ("validation_error", detail, errors.list().to_vec())
             }
+            Self::NothingDone { detail, members } => {
+                let problem = Problem::new(self.status_code(), "validation_error", detail.clone(), Vec::new());
+                return Problem { members: members.clone(), ..problem };
+            }
             Self::TooManyRequests { detail, .. } => ("too_many_requests", detail.clone(), Vec::new()),
             Self::Unavailable { detail, .. } => ("unavailable", (*detail).to_owned(), Vec::new()),
             Self::Internal(_) => return Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR),
@@ -272,7 +288,7 @@ impl ResponseError for Error {
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::UnsupportedMedia(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Invalid(_) | Self::NothingDone { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,

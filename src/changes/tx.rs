@@ -1,5 +1,7 @@
 //! The transaction that a use case is given.
 
+use diesel::Connection as _;
+
 use super::{Change, Open, Recorded, store};
 use crate::caller::Caller;
 use crate::db::{Conn, Effects};
@@ -101,6 +103,32 @@ impl<'c> Tx<'c> {
         jobs::enqueue(self.conn, job, self.now)?;
         self.effects.wake();
         Ok(())
+    }
+
+    /// Does a part of the act that may fail alone: in a savepoint, so that nothing of it is left then, neither
+    /// in the database nor in the changeset.
+    ///
+    /// # Errors
+    /// What the part says; the act can go on.
+    pub fn attempt<T>(&mut self, part: impl FnOnce(&mut Tx<'_>) -> Result<T, Error>) -> Result<T, Error> {
+        let (caller, now, open) = (self.caller, self.now, self.open);
+        let (answer, changes, effects) = self.conn.transaction(|conn| -> Result<_, Error> {
+            let mut tx = Tx {
+                conn,
+                caller,
+                now,
+                summary: None,
+                undoes: None,
+                changes: Vec::new(),
+                effects: Effects::default(),
+                open,
+            };
+            let answer = part(&mut tx)?;
+            Ok((answer, tx.changes, tx.effects))
+        })?;
+        self.changes.extend(changes);
+        self.effects.absorb(effects);
+        Ok(answer)
     }
 
     /// Goes on with an act that an earlier transaction began.

@@ -53,6 +53,7 @@ impl Effects {
             self.count(counter, by);
         }
         self.deferred.extend(other.deferred);
+        self.wakes |= other.wakes;
     }
 
     /// Does it all, inside the transaction.

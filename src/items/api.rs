@@ -1,5 +1,7 @@
 //! The JSON door of items, in the order of the routes.
 
+pub mod bulk;
+
 use std::sync::Arc;
 
 use actix_web::http::header;

@@ -1,5 +1,7 @@
 //! What can be done with items, by whichever door.
 
+pub mod many;
+
 use diesel::result::Error as DbError;
 use serde_json::{Map, Value};
 

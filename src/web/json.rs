@@ -2,7 +2,8 @@
 //! duplicate names, depth over 32 and lone surrogates are refused, numbers keep every digit. Out: the
 //! envelope of contract 4.1.
 
-use std::fmt;
+mod strict;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
@@ -11,28 +12,27 @@ use actix_web::dev::Payload;
 use actix_web::http::{StatusCode, header};
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use futures_util::StreamExt as _;
-use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
-use serde::{Deserializer, Serialize};
+use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
+
+pub use strict::Tree;
 
 use super::list::{Listing, Many};
 use super::wire;
 use crate::changes::Recorded;
 use crate::error::Error;
-use crate::fields::{Input, Raw, Source};
+use crate::fields::Input;
 
 /// A body of fields may have so many bytes.
 pub const LARGEST_BODY: usize = 256 * 1024;
+/// A body of many things at once: a hundred items with the longest texts, every character of them escaped.
+pub const LARGEST_BULK: usize = 1024 * 1024;
 /// A body must be there in this time,
 const SLOWEST_BODY: Duration = Duration::from_secs(30);
 /// and come with so many bytes a second,
 const SLOWEST_RATE: u64 = 500;
 /// but for a hiccup of so long in all.
 const GRACE: Duration = Duration::from_secs(5);
-/// How deep arrays and objects may lie in each other.
-const DEEPEST: usize = 32;
-/// The name under which `serde_json` hands a number's digits over (its feature `arbitrary_precision`).
-const NUMBER: &str = "$serde_json::private::Number";
 
 /// A JSON object, field by field.
 #[derive(Debug, Clone)]
@@ -44,15 +44,30 @@ impl FromRequest for Object {
 
     fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (req, payload) = (req.clone(), payload.take());
-        Box::pin(async move {
-            let essence = content_type(&req);
-            if !(essence == "application/json" || essence.starts_with("application/") && essence.ends_with("+json")) {
-                return Err(Error::UnsupportedMedia("Send the body as application/json.".to_owned()));
-            }
-            let body = read_body(&req, payload, LARGEST_BODY).await?;
-            parse_object(&body).map(Self)
-        })
+        Box::pin(async move { parse_object(&read_json(&req, payload, LARGEST_BODY).await?).map(Self) })
     }
+}
+
+/// Any JSON: what many things at once are sent as.
+#[derive(Debug)]
+pub struct Json(pub Tree);
+
+impl FromRequest for Json {
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Error>>>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (req, payload) = (req.clone(), payload.take());
+        Box::pin(async move { Tree::parse(&read_json(&req, payload, LARGEST_BULK).await?).map(Self) })
+    }
+}
+
+async fn read_json(req: &HttpRequest, payload: Payload, bound: usize) -> Result<Vec<u8>, Error> {
+    let essence = content_type(req);
+    if !(essence == "application/json" || essence.starts_with("application/") && essence.ends_with("+json")) {
+        return Err(Error::UnsupportedMedia("Send the body as application/json.".to_owned()));
+    }
+    read_body(req, payload, bound).await
 }
 
 /// The media type of a request's body, without its parameters.
@@ -95,110 +110,12 @@ pub async fn read_body(req: &HttpRequest, mut payload: Payload, bound: usize) ->
 /// # Errors
 /// 400 with the position for what is malformed, and for anything but an object.
 pub fn parse_object(body: &[u8]) -> Result<Input, Error> {
-    let malformed = |e: &serde_json::Error| {
-        let reason = e.to_string();
-        let reason = reason.split(" at line ").next().unwrap_or_default();
-        Error::Malformed(format!("Malformed JSON at line {}, column {}: {reason}", e.line(), e.column()))
-    };
-    let mut reader = serde_json::Deserializer::from_slice(body);
-    let tree = Strict { depth: 0 }.deserialize(&mut reader).map_err(|e| malformed(&e))?;
-    reader.end().map_err(|e| malformed(&e))?;
-    match tree {
-        Tree::Object(fields) => {
-            let raw = fields.into_iter().map(|(name, tree)| (name, tree.into_raw())).collect();
-            Ok(Input::new(Source::Json, raw))
-        }
-        _ => Err(Error::Malformed("Malformed JSON at line 1, column 1: an object belongs here".to_owned())),
-    }
+    Tree::parse(body)?.into_input().ok_or_else(|| misplaced("an object"))
 }
 
-enum Tree {
-    Leaf(Raw),
-    Array(Vec<Tree>),
-    Object(Vec<(String, Tree)>),
-}
-
-impl Tree {
-    fn into_raw(self) -> Raw {
-        match self {
-            Self::Leaf(raw) => raw,
-            Self::Array(items) => Raw::List(items.into_iter().map(Self::into_raw).collect()),
-            Self::Object(_) => Raw::Nested,
-        }
-    }
-}
-
-struct Strict {
-    depth: usize,
-}
-
-impl<'de> DeserializeSeed<'de> for Strict {
-    type Value = Tree;
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Tree, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl Strict {
-    fn deeper<E: serde::de::Error>(&self) -> Result<Self, E> {
-        if self.depth >= DEEPEST {
-            return Err(E::custom(format!("it is nested deeper than {DEEPEST}")));
-        }
-        Ok(Self { depth: self.depth + 1 })
-    }
-}
-
-impl<'de> Visitor<'de> for Strict {
-    type Value = Tree;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_unit<E>(self) -> Result<Tree, E> {
-        Ok(Tree::Leaf(Raw::Null))
-    }
-    fn visit_bool<E>(self, value: bool) -> Result<Tree, E> {
-        Ok(Tree::Leaf(Raw::Bool(value)))
-    }
-    fn visit_i64<E>(self, value: i64) -> Result<Tree, E> {
-        Ok(Tree::Leaf(Raw::Number(value.to_string())))
-    }
-    fn visit_u64<E>(self, value: u64) -> Result<Tree, E> {
-        Ok(Tree::Leaf(Raw::Number(value.to_string())))
-    }
-    fn visit_f64<E>(self, value: f64) -> Result<Tree, E> {
-        Ok(Tree::Leaf(Raw::Number(value.to_string())))
-    }
-    fn visit_str<E>(self, value: &str) -> Result<Tree, E> {
-        Ok(Tree::Leaf(Raw::Text(value.to_owned())))
-    }
-    fn visit_string<E>(self, value: String) -> Result<Tree, E> {
-        Ok(Tree::Leaf(Raw::Text(value)))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Tree, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = items.next_element_seed(self.deeper()?)? {
-            list.push(item);
-        }
-        Ok(Tree::Array(list))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Tree, A::Error> {
-        let mut fields: Vec<(String, Tree)> = Vec::new();
-        while let Some(name) = entries.next_key::<String>()? {
-            if name == NUMBER && fields.is_empty() {
-                return Ok(Tree::Leaf(Raw::Number(entries.next_value()?)));
-            }
-            if fields.iter().any(|(n, _)| *n == name) {
-                return Err(serde::de::Error::custom(format!("the name {name:?} comes twice")));
-            }
-            let value = entries.next_value_seed(self.deeper()?)?;
-            fields.push((name, value));
-        }
-        Ok(Tree::Object(fields))
-    }
+/// 400: the body as a whole is of another kind than it must be.
+pub fn misplaced(wanted: &str) -> Error {
+    Error::Malformed(format!("Malformed JSON at line 1, column 1: {wanted} belongs here"))
 }
 
 /// The envelope of one.

@@ -40,6 +40,9 @@ const API: &[Expected] = &[
     //                                           anon guest other owner admin bad     keys: read write admin
     row("GET /api/v1/items", [200, 200, 200, 200, 200, 401]).keys([200, 200, 200]),
     row("POST /api/v1/items", [401, 403, 201, 201, 201, 401]).keys([403, 201, 201]),
+    row("POST /api/v1/items/bulk", [401, 403, 201, 201, 201, 401]).keys([403, 201, 201]),
+    row("PATCH /api/v1/items/bulk", [401, 403, 422, 200, 200, 401]).keys([403, 422, 200]),
+    row("DELETE /api/v1/items/bulk", [401, 403, 403, 403, 200, 401]).keys([403, 403, 200]),
     row("GET /api/v1/items/{id}", [200, 200, 200, 200, 200, 401]).keys([200, 200, 200]),
     row("PUT /api/v1/items/{id}", [401, 403, 403, 200, 200, 401]).keys([403, 403, 200]),
     row("PATCH /api/v1/items/{id}", [401, 403, 403, 200, 200, 401]).keys([403, 403, 200]),
@@ -222,7 +225,11 @@ fn new_user(round: usize) -> Value {
 /// A body that is right for a route.
 fn body_for(server: &Server, method: &str, pattern: &str, round: usize, category: i64) -> Option<Value> {
     let name = format!("New {round}");
+    let item = || new_item(server, category, &name, json!({})).id;
     Some(match (method, pattern) {
+        ("POST", "/api/v1/items/bulk") => json!([{"name": name, "price": 1, "category_id": category}]),
+        ("PATCH", "/api/v1/items/bulk") => json!({"ids": [item()], "changes": {"price": 2}}),
+        ("DELETE", "/api/v1/items/bulk") => json!({"ids": [item()]}),
         ("GET" | "DELETE", _) => return None,
         (_, "/api/v1/auth/login" | "/api/v1/auth/token") => json!({"username": "uma_user", "password": PASSWORD}),
         (_, "/api/v1/auth/refresh" | "/api/v1/auth/logout") => {

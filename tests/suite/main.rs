@@ -18,6 +18,7 @@ mod admin;
 mod api_keys;
 mod auth;
 mod browser;
+mod bulk;
 mod categories;
 mod config;
 mod credentials;

@@ -104,6 +104,14 @@ impl ItemInput {
     /// # Errors
     /// 403 naming the field.
     pub fn check_reserved(&self, caller: &Caller, base: Option<&Item>) -> Result<(), Error> {
+        match self.reserved(caller, base) {
+            Some(field) => Err(Error::Forbidden(format!("You may not set {field}: the server does."))),
+            None => Ok(()),
+        }
+    }
+
+    /// What was sent that only the product sets, if it would change something.
+    pub fn reserved(&self, caller: &Caller, base: Option<&Item>) -> Option<&'static str> {
         let owner = base.map(|b| b.owner_id).or(caller.user_id());
         for (field, sent) in &self.reserved {
             let is = match (*field, base) {
@@ -115,10 +123,15 @@ impl ItemInput {
                 _ => None,
             };
             if is.as_ref() != Some(sent) {
-                return Err(Error::Forbidden(format!("You may not set {field}: the server does.")));
+                return Some(*field);
             }
         }
-        Ok(())
+        None
+    }
+
+    /// What is wrong with the fields that were sent, whatever they are laid over.
+    pub fn mistakes(&self) -> &FieldErrors {
+        &self.errors
     }
 
     /// The fields that come of it: on what there was (PATCH), or on the defaults (POST, PUT).
