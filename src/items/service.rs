@@ -91,8 +91,8 @@ fn added(tx: &mut Tx<'_>, item: &Item) -> Result<(), Error> {
 pub fn update(tx: &mut Tx<'_>, id: i64, mut input: ItemInput, mode: Mode, expected: &Expected) -> Result<Item, Error> {
     let before = visible(store::find_to_change(tx.conn, id)?, tx.caller, id)?;
     may(tx.caller, Act::Edit, Some(&before))?;
-    expected.check(before.version)?;
     input.check_reserved(tx.caller, Some(&before))?;
+    expected.check(before.version)?;
     check_category(tx.conn, &mut input)?;
     let fields = input.onto((mode == Mode::Patch).then_some(&before))?;
     write(tx, &before, fields)

@@ -127,8 +127,8 @@ pub fn update(tx: &mut Tx<'_>, id: i64, input: UserInput, expected: &Expected) -
         store::lock_active_admins(tx.conn)?;
     }
     let before = visible(store::find_to_change(tx.conn, id)?, tx.caller, id)?;
-    expected.check(before.version)?;
     may_set(tx.caller, &input, Some(&before))?;
+    expected.check(before.version)?;
     let fields = input.onto(Some(&before))?;
     let was_admin = before.role() == Role::Admin && before.is_active;
     keep_an_admin(tx, id, !was_admin || fields.role == Role::Admin && fields.is_active)?;

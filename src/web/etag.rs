@@ -16,11 +16,20 @@ pub fn of_version(version: i64) -> String {
     format!("\"{version}\"")
 }
 
+/// `"3-9f86d081884c7d65"`: of a thing with that version, shown with other things or without some of its fields.
+pub fn of_shown(version: i64, body: &[u8]) -> String {
+    format!("\"{version}-{:016x}\"", hash(body))
+}
+
 /// Weak: it says that the list is the same, not that every byte is.
 pub fn of_body(body: &[u8]) -> String {
+    format!("W/\"{:016x}\"", hash(body))
+}
+
+fn hash(body: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write(body);
-    format!("W/\"{:016x}\"", hasher.finish())
+    hasher.finish()
 }
 
 /// Weak, of a list whose rows have ids and versions: hashing these is ten times as fast as the body.
@@ -42,13 +51,14 @@ pub fn is_known(if_none_match: &str, etag: &str) -> bool {
     if_none_match.trim() == "*" || if_none_match.split(',').any(|known| bare(known) == bare(etag))
 }
 
-/// What `If-Match` says.
+/// What `If-Match` says. Whether it holds is for the writer to see, once the caller may know of the thing and change
+/// it.
 ///
 /// # Errors
-/// 428 when it is required and absent, 412 when it can match no version.
+/// 400 when it cannot be read.
 pub fn expected(req: &HttpRequest, app: &App) -> Result<Expected, Error> {
     let Some(text) = if_match(req.headers())? else {
-        return if app.config.require_if_match { Err(Error::PreconditionRequired) } else { Ok(Expected::Unsaid) };
+        return Ok(if app.config.require_if_match { Expected::Required } else { Expected::Unsaid });
     };
     if text.trim() == "*" {
         return Ok(Expected::Any);
@@ -56,6 +66,8 @@ pub fn expected(req: &HttpRequest, app: &App) -> Result<Expected, Error> {
     // Strong comparison: a weak tag matches nothing. What is no number was never a tag of ours.
     let version = |tag: &str| {
         let text = tag.trim().strip_prefix('"')?.strip_suffix('"')?;
+        // Of a cut or expanded one, the version stands before the hash.
+        let text = text.split_once('-').map_or(text, |(version, _)| version);
         text.parse::<i64>().ok().filter(|version| version.to_string() == text)
     };
     Ok(Expected::Versions(text.split(',').filter_map(version).collect()))
