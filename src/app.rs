@@ -25,7 +25,7 @@ pub struct App {
     /// How much is too much.
     pub limits: Limits,
     /// By [`KeyUse`], made once: each is an HMAC.
-    keys: [[u8; 32]; 5],
+    keys: [[u8; 32]; 6],
     /// Where it listens, once it does.
     address: OnceLock<SocketAddr>,
     /// SHA-256 of the one-time token that lets somebody make the first admin.
@@ -45,10 +45,13 @@ pub enum KeyUse {
     SessionCookie,
     /// The secrets of two-factor sign-in, where they lie.
     SecondFactors,
+    /// Answers that are kept to be given again.
+    Answers,
 }
 
 impl KeyUse {
-    const ALL: [Self; 5] = [Self::Tokens, Self::Cursors, Self::Forms, Self::SessionCookie, Self::SecondFactors];
+    const ALL: [Self; 6] =
+        [Self::Tokens, Self::Cursors, Self::Forms, Self::SessionCookie, Self::SecondFactors, Self::Answers];
 
     fn derive(self, secret: &Secret) -> [u8; 32] {
         let name: &[u8] = match self {
@@ -57,6 +60,7 @@ impl KeyUse {
             Self::Forms => b"stockroom forms 1",
             Self::SessionCookie => b"stockroom session cookie 1",
             Self::SecondFactors => b"stockroom second factors 1",
+            Self::Answers => b"stockroom answers 1",
         };
         hmac_sha256(secret.expose(), name)
     }
@@ -85,13 +89,14 @@ impl App {
 
     /// The key for a use, derived from `SECRET_KEY` (HMAC-SHA-256 of the use's name).
     pub fn key(&self, key_use: KeyUse) -> [u8; 32] {
-        let [tokens, cursors, forms, cookie, second_factors] = self.keys;
+        let [tokens, cursors, forms, cookie, second_factors, answers] = self.keys;
         match key_use {
             KeyUse::Tokens => tokens,
             KeyUse::Cursors => cursors,
             KeyUse::Forms => forms,
             KeyUse::SessionCookie => cookie,
             KeyUse::SecondFactors => second_factors,
+            KeyUse::Answers => answers,
         }
     }
 

@@ -46,6 +46,8 @@ pub enum Error {
         /// Each of them.
         errors: FieldErrors,
     },
+    /// 409: a request with this `Idempotency-Key` is being served.
+    InFlight,
     /// 412: `If-Match` names another version.
     PreconditionFailed(String),
     /// 428: a write must say which version it means (`REQUIRE_IF_MATCH`).
@@ -204,6 +206,11 @@ impl Error {
                 ("conflict", detail.clone(), errors.collect())
             }
             Self::InTheWay { detail, errors } => ("conflict", detail.clone(), errors.list().to_vec()),
+            Self::InFlight => (
+                "in_flight",
+                "A request with this Idempotency-Key is being served. Send it again shortly to get its answer.".to_owned(),
+                Vec::new(),
+            ),
             Self::PreconditionFailed(detail) => ("precondition_failed", detail.clone(), Vec::new()),
             Self::PreconditionRequired => (
                 "precondition_required",
@@ -280,7 +287,7 @@ impl ResponseError for Error {
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Conflict { .. } | Self::InTheWay { .. } => StatusCode::CONFLICT,
+            Self::Conflict { .. } | Self::InTheWay { .. } | Self::InFlight => StatusCode::CONFLICT,
             Self::PreconditionFailed(_) => StatusCode::PRECONDITION_FAILED,
             Self::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
@@ -306,6 +313,9 @@ impl ResponseError for Error {
             }
             Self::Unavailable { retry_after, .. } | Self::TooManyRequests { retry_after, .. } => {
                 response.insert_header((header::RETRY_AFTER, *retry_after));
+            }
+            Self::InFlight => {
+                response.insert_header((header::RETRY_AFTER, 1));
             }
             _ => {}
         }

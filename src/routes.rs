@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::auth::{identify, sessions};
 use crate::config::Config;
 use crate::error::Error;
-use crate::web::{assets, rate_limit};
+use crate::web::{assets, idempotency, rate_limit};
 use crate::{audit, auth, categories, items, users};
 
 /// One route of the map.
@@ -261,6 +261,7 @@ fn cors(config: &Config) -> actix_cors::Cors {
             header::IF_MATCH,
             header::IF_NONE_MATCH,
             crate::web::caller::API_KEY,
+            idempotency::KEY,
             crate::web::request_id::HEADER,
         ])
         .expose_headers([
@@ -269,6 +270,7 @@ fn cors(config: &Config) -> actix_cors::Cors {
             header::RETRY_AFTER,
             rate_limit::LIMIT,
             rate_limit::POLICY,
+            idempotency::REPLAYED,
             crate::web::request_id::HEADER,
         ])
         .max_age(600);

@@ -24,6 +24,7 @@ use crate::routes;
 use crate::time::Timestamp;
 use crate::users::hashing::Hashing;
 use crate::web::front::front;
+use crate::web::idempotency;
 use crate::web::wire::Wire;
 
 /// How long requests under way may take after a SIGTERM, in seconds.
@@ -144,17 +145,18 @@ impl Server {
     }
 }
 
-/// Removes sessions and refresh tokens that have ended.
+/// Removes sessions and refresh tokens that have ended, and answers that were kept long enough.
 async fn sweep(app: Arc<App>) {
     loop {
         actix_web::rt::time::sleep(SWEEP).await;
         let work = |conn: &mut crate::db::Conn| {
             let now = Timestamp::now();
             store::delete_expired(conn, now)?;
+            idempotency::delete_expired(conn, now)?;
             Ok((store::refresh::delete_expired(conn, now)?, Effects::default()))
         };
         if let Err(error) = app.db.write(Box::new(work)).await {
-            log::warn!("ended sessions could not be removed: {error}");
+            log::warn!("what has ended could not be removed: {error}");
         }
     }
 }

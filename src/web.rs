@@ -13,6 +13,7 @@ pub mod headers;
 pub mod health;
 pub mod history;
 pub mod host;
+pub mod idempotency;
 pub mod json;
 pub mod list;
 pub mod page;

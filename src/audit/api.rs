@@ -1,20 +1,24 @@
 //! The JSON door of the log, in the order of the routes.
 
+use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::model::{Change, Counted};
+use super::model::{Change, Counted, Undone};
 use super::{list, service};
 use crate::app::{App, KeyUse};
+use crate::changes::Tx;
 use crate::changes::history::Entry;
 use crate::error::Error;
 use crate::fields::FieldErrors;
+use crate::items::model::Item;
 use crate::time::Timestamp;
 use crate::web::caller::{Admin, Member};
 use crate::web::etag;
-use crate::web::json::{self, Object};
+use crate::web::idempotency::{Claimed, Once};
+use crate::web::json::{self, Answer, Object};
 use crate::web::list::{Listing, Params, Window};
 
 /// `GET /api/v1/audit`: changesets, newest first, for admins.
@@ -67,15 +71,26 @@ pub async fn get(req: HttpRequest, _: Admin, app: Data<App>, id: Path<i64>) -> R
 ///
 /// # Errors
 /// 400, 401, 403, 404, 409 with what has changed since, 422.
-pub async fn revert(req: HttpRequest, caller: Admin, app: Data<App>, id: Path<i64>) -> Result<HttpResponse, Error> {
+pub async fn revert(
+    req: HttpRequest,
+    caller: Admin,
+    app: Data<App>,
+    once: Once,
+    id: Path<i64>,
+) -> Result<HttpResponse, Error> {
     let params = Params::parse(req.query_string())?;
     let mut errors = FieldErrors::default();
     let force = params.boolean("force", &mut errors).unwrap_or_default();
     if !errors.is_empty() {
         return Err(Error::Invalid(errors));
     }
-    let undone = service::revert(&app, &caller, id.into_inner(), force).await?;
-    Ok(json::one("Changeset undone", &undone))
+    let claim = match once.claim(&app).await? {
+        Claimed::Answered(answer) => return Ok(answer),
+        Claimed::Mine(claim) => claim,
+    };
+    let show = |undone: &Undone| Answer::one(StatusCode::OK, "Changeset undone", undone);
+    let undone = service::revert(&app, &caller, id.into_inner(), force, &claim, show).await?;
+    Ok(show(&undone)?.into())
 }
 
 /// One entry of a history.
@@ -147,6 +162,7 @@ pub async fn revert_item(
     caller: Member,
     app: Data<App>,
     id: Path<i64>,
+    once: Once,
     body: Object,
 ) -> Result<HttpResponse, Error> {
     let expected = etag::expected(&req, &app)?;
@@ -157,6 +173,7 @@ pub async fn revert_item(
     }
     let version = errors.into_result(|| version)?;
     let id = id.into_inner();
-    let item = app.write(&caller, move |tx| service::revert_item(tx, id, version, &expected)).await?;
-    Ok(json::versioned("Item reverted successfully", &item, item.version))
+    let work = move |tx: &mut Tx<'_>| service::revert_item(tx, id, version, &expected);
+    let show = |item: &Item| Answer::versioned("Item reverted successfully", item, item.version);
+    once.write(&app, &caller, work, show).await
 }

@@ -16,6 +16,8 @@ use crate::fields::FieldErrors;
 use crate::items;
 use crate::items::model::Item;
 use crate::users::model::User;
+use crate::web::idempotency::Claim;
+use crate::web::json::Answer;
 
 /// So many entities are brought back in one transaction, so that on SQLite others get in between.
 const AT_ONCE: usize = 1_000;
@@ -149,9 +151,18 @@ fn runs(nets: &[Net]) -> impl Iterator<Item = &[Net]> {
 /// first, and then undone by the thousand, so that on SQLite nobody waits for the whole of it; what somebody
 /// changes in that time is left, and named in the answer.
 ///
+/// The claim keeps what `show` makes of it, in the last transaction.
+///
 /// # Errors
 /// 404; 409 with what has changed since, for what is impossible, and when nothing is left to undo.
-pub async fn revert(app: &App, caller: &Caller, id: i64, force: bool) -> Result<Undone, Error> {
+pub async fn revert(
+    app: &App,
+    caller: &Caller,
+    id: i64,
+    force: bool,
+    claim: &Claim,
+    show: fn(&Undone) -> Result<Answer, Error>,
+) -> Result<Undone, Error> {
     let (undo, count, obstacles) = app
         .read(move |conn| {
             let undo = Undo::read(conn, id, force)?;
@@ -168,29 +179,43 @@ pub async fn revert(app: &App, caller: &Caller, id: i64, force: bool) -> Result<
         return Err(Error::Conflict { detail, field: None });
     }
     let undo = Arc::new(undo);
-    let (mut act, mut undone, mut left) = (Open::default(), 0, Vec::new());
+    let mut so_far = Undone { changeset_id: None, undone: 0, left: Vec::new() };
+    let mut act = Open::default();
     let parts = undo.nets.len().div_ceil(AT_ONCE);
     for n in 0..parts {
-        let undo = Arc::clone(&undo);
-        let mut open = act;
-        let (count, obstacles, open) = app
-            .write(caller, move |tx| {
-                tx.resume(&open);
-                tx.undoes(undo.id);
-                let part = undo.nets.get(n * AT_ONCE..undo.nets.len().min((n + 1) * AT_ONCE)).unwrap_or_default();
-                let (count, obstacles) = undo.take_back(tx, part)?;
-                if parts == 1 && obstacles.iter().any(|o| !o.since || !undo.force) {
-                    return Err(in_the_way(&undo, &obstacles));
+        let (undo, held) = (Arc::clone(&undo), claim.clone());
+        let (mut open, mut done) = (act, so_far);
+        let part = move |tx: &mut Tx<'_>| {
+            if n == 0 {
+                held.begin(tx)?;
+            }
+            tx.resume(&open);
+            tx.undoes(undo.id);
+            let part = undo.nets.get(n * AT_ONCE..undo.nets.len().min((n + 1) * AT_ONCE)).unwrap_or_default();
+            let (count, obstacles) = undo.take_back(tx, part)?;
+            if parts == 1 && obstacles.iter().any(|o| !o.since || !undo.force) {
+                return Err(in_the_way(&undo, &obstacles));
+            }
+            tx.pause(&mut open, &format!("Undid: {}", undo.summary))?;
+            (done.changeset_id, done.undone) = (open.id(), done.undone + count);
+            done.left.extend(obstacles.into_iter().map(Left::from));
+            done.left.truncate(LISTED);
+            if n + 1 == parts {
+                held.keep(tx, &show(&done)?)?;
+            }
+            Ok((open, done))
+        };
+        match app.write(caller, part).await {
+            Ok(next) => (act, so_far) = next,
+            Err(error) => {
+                if n > 0 {
+                    claim.let_go(app).await;
                 }
-                tx.pause(&mut open, &format!("Undid: {}", undo.summary))?;
-                Ok((count, obstacles, open))
-            })
-            .await?;
-        (act, undone) = (open, undone + count);
-        left.extend(obstacles);
+                return Err(error);
+            }
+        }
     }
-    left.truncate(LISTED);
-    Ok(Undone { changeset_id: act.id(), undone, left: left.into_iter().map(Left::from).collect() })
+    Ok(so_far)
 }
 
 fn in_the_way(undo: &Undo, obstacles: &[Obstacle]) -> Error {

@@ -18,10 +18,12 @@ use crate::app::App;
 use crate::error::Error;
 use crate::fields::{FieldErrors, Input, Raw, Source};
 use crate::limits::Quota;
+use crate::users;
 use crate::users::hashing::Hashing;
 use crate::users::model::{User, UserInput};
 use crate::web::caller::Anyone;
-use crate::web::json;
+use crate::web::idempotency::Once;
+use crate::web::json::{self, Answer};
 use crate::web::list::Params;
 use crate::web::rate_limit;
 
@@ -43,11 +45,15 @@ pub async fn register(
     caller: Anyone,
     app: Data<App>,
     hashing: Data<Hashing>,
+    once: Once,
     body: json::Object,
 ) -> Result<HttpResponse, Error> {
     rate_limit::limit(&req, &app, Quota::Register).await?;
-    let user = service::register(&app, &hashing, &caller, UserInput::read(&body.0)).await?;
-    Ok(json::created("User registered successfully", &user, format!("/api/v1/users/{}", user.id), user.version))
+    let new = service::prepare(&hashing, &caller, UserInput::read(&body.0)).await?;
+    let show = |user: &User| {
+        Answer::created("User registered successfully", user, format!("/api/v1/users/{}", user.id), user.version)
+    };
+    once.write(&app, &caller, move |tx| users::service::register(tx, &new), show).await
 }
 
 /// `POST /api/v1/auth/login`, also `/auth/token`: a form as in OAuth 2.0 (`username`, `password`) or JSON

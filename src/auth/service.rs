@@ -201,15 +201,14 @@ pub async fn set_up(app: &App, hashing: &Hashing, caller: &Caller, input: UserIn
     made
 }
 
-/// Makes somebody a user who asks for it, with the role `user`.
+/// Reads who asks to be made a user, with the role `user`.
 ///
 /// # Errors
-/// 403 for what one may not set, 409 for what is taken, 422, 503.
-pub async fn register(app: &App, hashing: &Hashing, caller: &Caller, input: UserInput) -> Result<User, Error> {
+/// 403 for what one may not set, 422, 503.
+pub async fn prepare(hashing: &Hashing, caller: &Caller, input: UserInput) -> Result<NewUser, Error> {
     // Whoever asks: who registers is nobody yet, and becomes a `user`.
     may_set(&Caller { who: Who::Anonymous, ..caller.clone() }, &input, None)?;
-    let new = hashing.prepare(input).await?;
-    app.write(caller, move |tx| users::service::register(tx, &new)).await
+    hashing.prepare(input).await
 }
 
 /// Asks for a link to set another password. What is recorded, and how long it takes, is the same whether the

@@ -5,14 +5,16 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::list;
-use super::model::CategoryInput;
+use super::model::{CategoryInput, Counted};
 use super::service;
 use crate::app::{App, KeyUse};
+use crate::changes::Tx;
 use crate::error::Error;
 use crate::fields::Mode;
 use crate::web::caller::{Anyone, Member};
 use crate::web::etag;
-use crate::web::json::{self, Object};
+use crate::web::idempotency::Once;
+use crate::web::json::{self, Answer, Object};
 use crate::web::list::Params;
 
 /// `GET /api/v1/categories`.
@@ -30,17 +32,18 @@ pub async fn list(req: HttpRequest, caller: Anyone, app: Data<App>) -> Result<Ht
 ///
 /// # Errors
 /// 400, 401, 403, 409, 415, 422.
-pub async fn create(caller: Member, app: Data<App>, body: Object) -> Result<HttpResponse, Error> {
+pub async fn create(caller: Member, app: Data<App>, once: Once, body: Object) -> Result<HttpResponse, Error> {
     let input = CategoryInput::read(&body.0);
     let who = caller.clone();
-    let made = app
-        .write(&caller, move |tx| {
-            let category = service::create(tx, input)?;
-            service::counted(tx.conn, &who, category)
-        })
-        .await?;
-    let location = format!("/api/v1/categories/{}", made.category.id);
-    Ok(json::created("Category created successfully", &made, location, made.category.version))
+    let work = move |tx: &mut Tx<'_>| {
+        let category = service::create(tx, input)?;
+        service::counted(tx.conn, &who, category)
+    };
+    let show = |made: &Counted| {
+        let location = format!("/api/v1/categories/{}", made.category.id);
+        Answer::created("Category created successfully", made, location, made.category.version)
+    };
+    once.write(&app, &caller, work, show).await
 }
 
 /// `GET /api/v1/categories/{id}`.

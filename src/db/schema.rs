@@ -163,6 +163,17 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    idempotency_keys (id) {
+        id -> Text,
+        request -> Text,
+        status -> Nullable<Integer>,
+        headers -> Text,
+        body -> Text,
+        expires_at -> BigInt,
+    }
+}
+
 diesel::joinable!(items -> categories (category_id));
 diesel::joinable!(items -> users (owner_id));
 diesel::joinable!(changes -> changesets (changeset_id));

@@ -9,7 +9,7 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::list;
-use super::model::ItemInput;
+use super::model::{Item, ItemInput};
 use super::service;
 use super::store::page::{By, Column};
 use crate::app::{App, KeyUse};
@@ -17,7 +17,8 @@ use crate::error::Error;
 use crate::fields::Mode;
 use crate::web::caller::{Anyone, Member};
 use crate::web::etag;
-use crate::web::json::{self, Object};
+use crate::web::idempotency::Once;
+use crate::web::json::{self, Answer, Object};
 use crate::web::list::Params;
 
 /// `GET /api/v1/items`: those that the caller may know of.
@@ -46,10 +47,12 @@ pub async fn list(req: HttpRequest, caller: Anyone, app: Data<App>) -> Result<Ht
 ///
 /// # Errors
 /// 400, 401, 403, 409, 415, 422.
-pub async fn create(caller: Member, app: Data<App>, body: Object) -> Result<HttpResponse, Error> {
+pub async fn create(caller: Member, app: Data<App>, once: Once, body: Object) -> Result<HttpResponse, Error> {
     let input = ItemInput::read(&body.0);
-    let item = app.write(&caller, move |tx| service::create(tx, input)).await?;
-    Ok(json::created("Item created successfully", &item, format!("/api/v1/items/{}", item.id), item.version))
+    let show = |item: &Item| {
+        Answer::created("Item created successfully", item, format!("/api/v1/items/{}", item.id), item.version)
+    };
+    once.write(&app, &caller, move |tx| service::create(tx, input), show).await
 }
 
 /// `GET /api/v1/items/{id}`.

@@ -20,7 +20,8 @@ use crate::items::store::page::{By, Column};
 use crate::limits::Quota;
 use crate::web::caller::{Admin, Member};
 use crate::web::etag;
-use crate::web::json::{self, Object};
+use crate::web::idempotency::Once;
+use crate::web::json::{self, Answer, Object};
 use crate::web::list::Params;
 use crate::web::rate_limit;
 
@@ -62,14 +63,17 @@ pub async fn create(
     caller: Admin,
     app: Data<App>,
     hashing: Data<Hashing>,
+    once: Once,
     body: Object,
 ) -> Result<HttpResponse, Error> {
     rate_limit::limit(&req, &app, Quota::CreateUser).await?;
     let input = UserInput::read(&body.0);
     may_set(&caller, &input, None)?;
     let new = hashing.prepare_or_invite(input).await?;
-    let user = app.write(&caller, move |tx| service::create(tx, &new)).await?;
-    Ok(json::created("User created successfully", &user, format!("/api/v1/users/{}", user.id), user.version))
+    let show = |user: &User| {
+        Answer::created("User created successfully", user, format!("/api/v1/users/{}", user.id), user.version)
+    };
+    once.write(&app, &caller, move |tx| service::create(tx, &new), show).await
 }
 
 /// `GET /api/v1/users/{id}`: oneself, or for admins anybody.

@@ -9,7 +9,8 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
-use actix_web::http::{StatusCode, header};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderName};
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use futures_util::StreamExt as _;
 use serde::Serialize;
@@ -160,10 +161,72 @@ pub fn one_tagged<T: Serialize>(message: &str, data: &T) -> Result<HttpResponse,
 
 /// 201 with the new thing and where it is.
 pub fn created<T: Serialize>(message: &str, data: &T, location: String, version: i64) -> HttpResponse {
-    let mut response = HttpResponse::Created();
-    response.insert_header((header::LOCATION, location));
-    response.insert_header((header::ETAG, super::etag::of_version(version)));
-    answer(response, &One { success: true, message, data })
+    Answer::created(message, data, location, version).map_or_else(HttpResponse::from_error, HttpResponse::from)
+}
+
+/// A JSON answer that is not on its way yet: it can be made inside a transaction, and kept there (see
+/// `web::idempotency`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// The headers that belong to what it says: its type, `ETag`, `Location`.
+    pub headers: Vec<(HeaderName, String)>,
+    /// Its bytes.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// Any value, as JSON.
+    ///
+    /// # Errors
+    /// Never in practice: when it cannot be written as JSON.
+    pub fn of(status: StatusCode, value: &impl Serialize) -> Result<Self, Error> {
+        let headers = vec![(header::CONTENT_TYPE, "application/json".to_owned())];
+        Ok(Self { status, headers, body: body(value, 1_024)? })
+    }
+
+    /// One thing in its envelope.
+    ///
+    /// # Errors
+    /// As [`Answer::of`].
+    pub fn one<T: Serialize>(status: StatusCode, message: &str, data: &T) -> Result<Self, Error> {
+        Self::of(status, &One { success: true, message, data })
+    }
+
+    /// 200 with one thing that has a version.
+    ///
+    /// # Errors
+    /// As [`Answer::of`].
+    pub fn versioned<T: Serialize>(message: &str, data: &T, version: i64) -> Result<Self, Error> {
+        Ok(Self::one(StatusCode::OK, message, data)?.with(header::ETAG, super::etag::of_version(version)))
+    }
+
+    /// 201 with the new thing and where it is.
+    ///
+    /// # Errors
+    /// As [`Answer::of`].
+    pub fn created<T: Serialize>(message: &str, data: &T, location: String, version: i64) -> Result<Self, Error> {
+        let answer = Self::one(StatusCode::CREATED, message, data)?;
+        Ok(answer.with(header::LOCATION, location).with(header::ETAG, super::etag::of_version(version)))
+    }
+
+    /// The same answer with one more header.
+    #[must_use]
+    pub fn with(mut self, name: HeaderName, value: String) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+}
+
+impl From<Answer> for HttpResponse {
+    fn from(answer: Answer) -> Self {
+        let mut response = HttpResponse::build(answer.status);
+        for header in answer.headers {
+            response.insert_header(header);
+        }
+        response.body(answer.body)
+    }
 }
 
 /// 200 with a part of a list.

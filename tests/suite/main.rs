@@ -27,6 +27,7 @@ mod durability;
 mod edges;
 mod errors;
 mod house;
+mod idempotency;
 mod import;
 mod items;
 mod limits;

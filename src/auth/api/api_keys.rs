@@ -6,12 +6,13 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use crate::app::{App, KeyUse};
 use crate::auth::api_keys::{self, list};
-use crate::auth::model::api_key::KeyInput;
+use crate::auth::model::api_key::{KeyInput, NewKey};
 use crate::auth::store::api_keys::Order;
 use crate::error::Error;
 use crate::web::caller::Person;
 use crate::web::etag;
-use crate::web::json::{self, Object};
+use crate::web::idempotency::Once;
+use crate::web::json::{self, Answer, Object};
 use crate::web::list::Params;
 
 /// `GET /api/v1/api-keys`: one's own, for admins everybody's; `user_id`, `sort`.
@@ -29,11 +30,13 @@ pub async fn list(req: HttpRequest, caller: Person, app: Data<App>) -> Result<Ht
 ///
 /// # Errors
 /// 400, 401, 403 for a scope beyond the caller's role, 409 for who has too many, 415, 422.
-pub async fn create(caller: Person, app: Data<App>, body: Object) -> Result<HttpResponse, Error> {
+pub async fn create(caller: Person, app: Data<App>, once: Once, body: Object) -> Result<HttpResponse, Error> {
     let input = KeyInput::read(&body.0);
-    let made = app.write(&caller, move |tx| api_keys::create(tx, input)).await?;
-    let location = format!("/api/v1/api-keys/{}", made.key.id);
-    Ok(json::created("API key created successfully", &made, location, made.key.version))
+    let show = |made: &NewKey| {
+        let location = format!("/api/v1/api-keys/{}", made.key.id);
+        Answer::created("API key created successfully", made, location, made.key.version)
+    };
+    once.write(&app, &caller, move |tx| api_keys::create(tx, input), show).await
 }
 
 /// `GET /api/v1/api-keys/{id}`: without its `key`.

@@ -8,12 +8,14 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::app::App;
+use crate::changes::Tx;
 use crate::error::Error;
 use crate::fields::{FieldError, FieldErrors, Input, Raw};
 use crate::items::model::ItemInput;
 use crate::items::service::many::{self, Failed, Outcome};
 use crate::web::caller::Member;
-use crate::web::json::{self, Json, Tree};
+use crate::web::idempotency::Once;
+use crate::web::json::{self, Answer, Json, Tree};
 use crate::web::list::Params;
 
 /// So many in one request.
@@ -24,7 +26,13 @@ const MOST: usize = 100;
 /// # Errors
 /// 400 for anything but an array of objects and for more than 100, 401, 403, 415; 422 when none was made, with
 /// `atomic` also when one was refused.
-pub async fn create(req: HttpRequest, caller: Member, app: Data<App>, body: Json) -> Result<HttpResponse, Error> {
+pub async fn create(
+    req: HttpRequest,
+    caller: Member,
+    app: Data<App>,
+    once: Once,
+    body: Json,
+) -> Result<HttpResponse, Error> {
     let atomic = atomic(&req)?;
     let Tree::Array(elements) = body.0 else { return Err(json::misplaced("an array of items")) };
     check_count(elements.len(), "items")?;
@@ -38,8 +46,8 @@ pub async fn create(req: HttpRequest, caller: Member, app: Data<App>, body: Json
         .collect();
     let inputs: Vec<ItemInput> = inputs?.iter().map(ItemInput::read).collect();
     let act = Act { verb: "created", status: StatusCode::CREATED, atomic };
-    let outcome = app.write(&caller, move |tx| act.settle(many::create(tx, inputs)?)).await?;
-    Ok(act.answer(&outcome))
+    let work = move |tx: &mut Tx<'_>| act.settle(many::create(tx, inputs)?);
+    once.write(&app, &caller, work, move |outcome| act.answer(outcome)).await
 }
 
 /// `PATCH /api/v1/items/bulk`: lays `changes` over the items of `ids`; 200 when all were changed, 207 when some
@@ -72,7 +80,7 @@ pub async fn update(req: HttpRequest, caller: Member, app: Data<App>, body: Json
     let changes = ItemInput::read(&changes);
     let act = Act { verb: "updated", status: StatusCode::OK, atomic };
     let outcome = app.write(&caller, move |tx| act.settle(many::update(tx, &ids, changes)?)).await?;
-    Ok(act.answer(&outcome))
+    Ok(act.answer(&outcome)?.into())
 }
 
 /// `DELETE /api/v1/items/bulk`: removes the items of `ids`, whose ids it answers; 200 when all were removed, 207
@@ -88,7 +96,7 @@ pub async fn delete(req: HttpRequest, caller: Member, app: Data<App>, body: Json
     let ids = errors.into_result(|| Some(ids))?;
     let act = Act { verb: "deleted", status: StatusCode::OK, atomic };
     let outcome = app.write(&caller, move |tx| act.settle(many::delete(tx, &ids)?)).await?;
-    Ok(act.answer(&outcome))
+    Ok(act.answer(&outcome)?.into())
 }
 
 fn atomic(req: &HttpRequest) -> Result<bool, Error> {
@@ -230,7 +238,7 @@ impl Act {
         Err(Error::NothingDone { detail, members })
     }
 
-    fn answer<T: Serialize>(self, outcome: &Outcome<T>) -> HttpResponse {
+    fn answer<T: Serialize>(self, outcome: &Outcome<T>) -> Result<Answer, Error> {
         let (done, failed) = (outcome.done.len(), outcome.failed.len());
         let items = if done == 1 { "item" } else { "items" };
         let but = if failed == 0 { String::new() } else { format!(", {failed} refused") };
@@ -246,6 +254,6 @@ impl Act {
             data: &outcome.done,
             errors: outcome.failed.iter().map(At::of).collect(),
         };
-        json::answer(HttpResponse::build(status), &answer)
+        Answer::of(status, &answer)
     }
 }
