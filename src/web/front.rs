@@ -162,7 +162,8 @@ impl Visit {
     }
 
     fn error_page(&self, problem: &Problem) -> String {
-        let inside = self.path.starts_with("/admin/") && problem.status != 401;
+        // Who may not enter this page may not enter that of the items either.
+        let inside = self.path.starts_with("/admin/") && !matches!(problem.status, 401 | 403);
         let page = ErrorPage {
             frame: Frame {
                 app_name: self.app.as_ref().map_or_else(String::new, |app| app.config.app_name.clone()),
