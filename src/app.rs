@@ -13,6 +13,7 @@ use crate::config::{Config, Secret};
 use crate::db::{Conn, Db};
 use crate::error::Error;
 use crate::limits::Limits;
+use crate::live::Hub;
 
 /// The running product.
 pub struct App {
@@ -20,6 +21,10 @@ pub struct App {
     pub config: Config,
     /// The database.
     pub db: Arc<Db>,
+    /// Who listens to what happens.
+    pub live: Arc<Hub>,
+    /// Tells this process from others on the same database.
+    instance: String,
     /// Told when jobs were put into the queue.
     pub jobs: Arc<Notify>,
     /// How much is too much.
@@ -80,6 +85,8 @@ impl App {
             config,
             db,
             limits,
+            live: Arc::default(),
+            instance: hex::encode(rand::random::<[u8; 8]>()),
             jobs: Arc::new(Notify::new()),
             keys,
             address: OnceLock::new(),
@@ -141,13 +148,21 @@ impl App {
         let caller = caller.clone();
         let act = move |conn: &mut Conn| {
             let (answer, effects) = Tx::run(conn, &caller, work)?;
-            Ok(((answer, effects.wakes()), effects))
+            Ok(((answer, effects.wakes(), effects.changed()), effects))
         };
-        let (answer, wakes) = self.db.write(Box::new(act)).await?;
+        let (answer, wakes, changed) = self.db.write(Box::new(act)).await?;
         if wakes {
             self.jobs.notify_one();
         }
+        if let Some(batch) = changed {
+            self.live.committed(batch);
+        }
         Ok(answer)
+    }
+
+    /// What tells this process from others on the same database.
+    pub fn instance(&self) -> &str {
+        &self.instance
     }
 
     /// Says where the server listens.

@@ -87,6 +87,8 @@ pub struct Principal {
     pub role: Role,
     /// The API key that they came with, if it was one.
     pub api_key_id: Option<i64>,
+    /// Whether they may change anything: an API key may be good for reading only.
+    pub may_write: bool,
 }
 
 /// Who asks.

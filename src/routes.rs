@@ -15,7 +15,7 @@ use crate::auth::{identify, sessions};
 use crate::config::Config;
 use crate::error::Error;
 use crate::web::{assets, idempotency, rate_limit};
-use crate::{audit, auth, categories, items, users};
+use crate::{audit, auth, categories, events, items, users};
 
 /// One route of the map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,6 +133,11 @@ routes!(API_KEYS, register_api_keys, "/api/v1/api-keys", {
     "/{id}" => { GET auth::api::api_keys::get, DELETE auth::api::api_keys::delete }
 });
 
+routes!(EVENTS, register_events, "/api/v1", {
+    "/events" => { GET events::api::events }
+    "/ws" => { GET events::api::ws }
+});
+
 routes!(ROOT, register_root, "", {
     "/" => { GET auth::pages::start }
 });
@@ -198,8 +203,8 @@ routes!(USER_PAGES, register_user_pages, "/admin/users", {
 
 /// Every route, in the order of the map.
 pub fn table() -> impl Iterator<Item = Route> {
-    let parts: [&'static [Route]; 11] =
-        [ITEMS, CATEGORIES, USERS, AUDIT, AUTH, API_KEYS, HEALTH, ROOT, ENTRANCE, PAGES, USER_PAGES];
+    let parts: [&'static [Route]; 12] =
+        [ITEMS, CATEGORIES, USERS, AUDIT, AUTH, API_KEYS, EVENTS, HEALTH, ROOT, ENTRANCE, PAGES, USER_PAGES];
     let assets = Route { method: "GET", path: "/static/{version}/{file}", handler: "web::assets::file" };
     let trimmed = |route: &Route| Route {
         handler: route.handler.trim_start_matches("::").trim_start_matches("crate::"),
@@ -221,6 +226,7 @@ pub fn register(cfg: &mut ServiceConfig, app: &Arc<App>) {
             .service(web::scope("/audit").configure(register_audit))
             .service(web::scope("/auth").configure(register_auth))
             .service(web::scope("/api-keys").configure(register_api_keys))
+            .configure(register_events)
             .default_service(web::to(nothing)),
     )
     .service(web::scope("/health").configure(register_health))

@@ -18,6 +18,7 @@ use crate::auth::{mails, service, store};
 use crate::config::{Config, DatabaseUrl};
 use crate::db::instance::Instance;
 use crate::db::{Effects, migrate, pool};
+use crate::events::feed;
 use crate::jobs::worker::{Worker, Working};
 use crate::mail::Mailer;
 use crate::routes;
@@ -79,6 +80,7 @@ impl Server {
             .worker_max_blocking_threads(threads)
             .shutdown_timeout(LAST_REQUESTS);
         let stopping = builder.graceful_shutdown_signal();
+        let ending = stopping.clone();
         let https = config.is_https();
         let listener =
             std::net::TcpListener::bind(at).map_err(|e| format!("cannot listen on {}:{}: {e}", at.0, at.1))?;
@@ -117,6 +119,13 @@ impl Server {
         };
         let builder = builder.listen("http", listener, service).map_err(|e| e.to_string())?;
         app.set_address(address);
+        feed::start(&app);
+        // Who listens would keep the server from ending until their time is up.
+        let live = Arc::clone(&app.live);
+        actix_web::rt::spawn(async move {
+            ending.notified().await;
+            live.close();
+        });
         let working = worker.start(alone);
         actix_web::rt::spawn(forget(Arc::clone(&app)));
         actix_web::rt::spawn(sweep(app));

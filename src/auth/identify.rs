@@ -16,7 +16,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header;
 use actix_web::middleware::Next;
 use actix_web::web::Data;
-use actix_web::{HttpMessage as _, ResponseError as _};
+use actix_web::{HttpMessage as _, HttpRequest, ResponseError as _};
 
 use super::sessions::{self, random_token};
 use super::token::{Kind, Mark, Tokens};
@@ -62,7 +62,7 @@ pub async fn by_token(
     req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
-    let (who, refused) = match credential(&req).await {
+    let (who, refused) = match credential(req.request()).await {
         Ok(who) => (who, None),
         Err(error @ (Error::Unauthenticated(_) | Error::Forbidden(_))) => (Who::Anonymous, Some(error)),
         Err(error) => return Ok(req.into_response(error.error_response()).map_into_right_body()),
@@ -71,7 +71,20 @@ pub async fn by_token(
     rate_limit::serve(req, refused, next).await.map(ServiceResponse::map_into_left_body)
 }
 
-async fn credential(req: &ServiceRequest) -> Result<Who, Error> {
+/// Who a request is of, asked anew: for those who stay connected.
+///
+/// # Errors
+/// As [`by_token`] when the credential is good no longer.
+pub async fn again(req: &HttpRequest) -> Result<Who, Error> {
+    let sent = |name: &str| req.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    key::forget(sent(API_KEY.as_str()).trim());
+    if let Some((_, token)) = sent("authorization").split_once(' ') {
+        CALLERS.with_borrow_mut(|callers| callers.remove(token.trim()));
+    }
+    credential(req).await
+}
+
+async fn credential(req: &HttpRequest) -> Result<Who, Error> {
     let app = req.app_data::<Data<App>>().ok_or_else(|| Error::Internal("there is no app".to_owned()))?;
     let mut keys = req.headers().get_all(API_KEY);
     if let Some(value) = keys.next() {
@@ -122,6 +135,7 @@ fn admitted(user: &Credentials, version: i64) -> Option<Principal> {
         username: Arc::from(user.username.as_str()),
         role: Role::from_str(&user.role).unwrap_or(Role::Guest),
         api_key_id: None,
+        may_write: true,
     })
 }
 

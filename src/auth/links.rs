@@ -70,8 +70,13 @@ pub async fn set_password(
     let new = errors.into_result(|| parsed)?;
     let hash = hashing.hash(new.expose().to_owned()).await?;
     // Who holds the link is the user: so the audit log says.
-    let principal =
-        Principal { id: user.id, username: user.username.as_str().into(), role: user.role(), api_key_id: None };
+    let principal = Principal {
+        id: user.id,
+        username: user.username.as_str().into(),
+        role: user.role(),
+        api_key_id: None,
+        may_write: true,
+    };
     let caller = Caller { who: Who::User(principal), ..caller.clone() };
     let id = user.id;
     app.write(&caller, move |tx| {

@@ -7,6 +7,7 @@ use crate::caller::Caller;
 use crate::db::{Conn, Effects};
 use crate::error::Error;
 use crate::jobs::{self, Job};
+use crate::live::Batch;
 use crate::time::Timestamp;
 
 /// One act: the connection, who does it, and what has been changed so far.
@@ -167,7 +168,9 @@ impl<'c> Tx<'c> {
         };
         self.open.id = Some(id);
         store::insert_changes(self.conn, id, self.open.changes, &changes)?;
+        let from = self.open.changes + 1;
         self.open.changes += i32::try_from(changes.len()).unwrap_or(i32::MAX);
+        self.effects.change(Batch { changeset: id, from, to: self.open.changes });
         Ok(())
     }
 }

@@ -142,7 +142,8 @@ fn plan<T: Restorable>(
                 let mut fields = object(&now)?;
                 let mut different = false;
                 for (field, was) in net.before.iter().filter(|(field, _)| !BY_ITSELF.contains(&field.as_str())) {
-                    let is = fields.get(field).cloned().unwrap_or(Value::Null);
+                    // What is recorded and yet no field of it (that two-factor sign-in was turned on) stays.
+                    let Some(is) = fields.get(field).cloned() else { continue };
                     if is == *was {
                         continue;
                     }

@@ -10,6 +10,7 @@ use super::Conn;
 use super::portable::Portable;
 use super::schema::counters;
 use crate::error::Error;
+use crate::live::Batch;
 
 /// One act at the commit.
 pub type Deferred = Box<dyn FnOnce(&mut Conn) -> Result<(), Error> + Send>;
@@ -24,6 +25,7 @@ pub struct Effects {
     counts: BTreeMap<String, i64>,
     deferred: Vec<Deferred>,
     wakes: bool,
+    changed: Option<Batch>,
 }
 
 impl Effects {
@@ -45,6 +47,16 @@ impl Effects {
     /// Whether jobs wait for the commit.
     pub fn wakes(&self) -> bool {
         self.wakes
+    }
+
+    /// Notes which changes the commit makes known.
+    pub fn change(&mut self, batch: Batch) {
+        self.changed = Some(batch);
+    }
+
+    /// Which changes the commit makes known.
+    pub fn changed(&self) -> Option<Batch> {
+        self.changed
     }
 
     /// Takes another write's effects in.

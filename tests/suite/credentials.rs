@@ -49,6 +49,8 @@ const API: &[Expected] = &[
     row("DELETE /api/v1/items/{id}", [401, 403, 403, 403, 204, 401]).keys([403, 403, 204]),
     row("GET /api/v1/items/{id}/history", [401, 403, 403, 200, 200, 401]).keys([403, 403, 200]),
     row("POST /api/v1/items/{id}/revert", [401, 403, 403, 200, 200, 401]).keys([403, 403, 200]),
+    // A plain request, which is no upgrade.
+    row("GET /api/v1/ws", [401, 400, 400, 400, 400, 401]).keys([400, 400, 400]),
     row("GET /api/v1/audit", [401, 403, 403, 403, 200, 401]).keys([403, 403, 200]),
     row("GET /api/v1/audit/{id}", [401, 403, 403, 403, 200, 401]).keys([403, 403, 200]),
     row("POST /api/v1/audit/{id}/revert", [401, 403, 403, 403, 200, 401]).keys([403, 403, 200]),
@@ -165,6 +167,8 @@ const ADMIN: &[(Expected, bool)] = &[
 /// Tested by name elsewhere: the way in, with tokens of its own, and what ends the credentials that this table goes on
 /// with.
 const ELSEWHERE: &[&str] = &[
+    // An answer without an end: tests/suite/live.rs.
+    "GET /api/v1/events",
     "POST /admin/login",
     "POST /admin/login/code",
     "POST /admin/setup",

@@ -15,7 +15,7 @@ const FLOORS: &[(u8, &[&str])] = &[
     (5, &["app"]),
     (6, &["web"]),
     (7, SLICES),
-    (8, &["audit", "auth"]),
+    (8, &["audit", "events", "auth"]),
     (9, &["routes"]),
     (10, &["server"]),
     (11, &["cli"]),

@@ -32,6 +32,7 @@ mod import;
 mod items;
 mod limits;
 mod lists;
+mod live;
 mod logs;
 mod mail;
 mod migrations;

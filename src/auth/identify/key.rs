@@ -6,7 +6,7 @@ use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Instant;
 
-use actix_web::dev::ServiceRequest;
+use actix_web::HttpRequest;
 use actix_web::http::Method;
 use actix_web::web::Data;
 
@@ -43,7 +43,7 @@ thread_local! {
 /// # Errors
 /// 401 for one that is unknown, expired, revoked, or whose owner may not come in; 403 for what its scopes do not
 /// hold.
-pub(super) async fn principal(app: &Data<App>, req: &ServiceRequest, sent: &str) -> Result<Principal, Error> {
+pub(super) async fn principal(app: &Data<App>, req: &HttpRequest, sent: &str) -> Result<Principal, Error> {
     let known = match remembered(sent) {
         Some(known) => known,
         None => look_up(app, sent).await?,
@@ -89,11 +89,17 @@ fn known(found: &KeyCredentials) -> Known {
             username: Arc::from(found.username.as_str()),
             role: scope.role(owner),
             api_key_id: Some(found.id),
+            may_write: scope >= Scope::Write,
         },
         scope,
         expires: found.expires_at,
         checked: Instant::now(),
     }
+}
+
+/// Asks the database at the next use.
+pub(super) fn forget(sent: &str) {
+    KEYS.with_borrow_mut(|keys| keys.remove(sent));
 }
 
 fn remembered(sent: &str) -> Option<Known> {
