@@ -109,7 +109,15 @@ fn the_first_session_works_as_it_stands() {
     let server = place.serve();
     let session = blocks().into_iter().find(|b| b.iter().any(|c| c.contains("curl "))).expect("a session with curl");
     let said = run(server.place(), &session, Some(&server.url));
-    for part in ["\"name\":\"Plain ring\"", "\"price\":19.99", "etag: \"1\"", "\"price\":24.5", "\"status\":412"] {
+    for part in [
+        "\"name\":\"Plain ring\"",
+        "\"price\":19.99",
+        "etag: \"1\"",
+        "\"price\":24.5",
+        "\"status\":412",
+        "Changeset undone",
+        "\"key\":\"sr_",
+    ] {
         assert!(said.contains(part), "no {part} in:\n{said}");
     }
     assert_eq!(said.matches("\"success\":false").count(), 1, "the 412 and nothing else is refused:\n{said}");
