@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::caller::Caller;
 use crate::changes::Tx;
@@ -14,6 +14,9 @@ use crate::db::{Conn, Db};
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::live::Hub;
+
+/// So many imports at once.
+const IMPORTS: usize = 2;
 
 /// The running product.
 pub struct App {
@@ -29,6 +32,8 @@ pub struct App {
     pub jobs: Arc<Notify>,
     /// How much is too much.
     pub limits: Limits,
+    /// Who may import: a few at once, the others wait.
+    pub imports: Arc<Semaphore>,
     /// By [`KeyUse`], made once: each is an HMAC.
     keys: [[u8; 32]; 6],
     /// Where it listens, once it does.
@@ -87,6 +92,7 @@ impl App {
             limits,
             live: Arc::default(),
             instance: hex::encode(rand::random::<[u8; 8]>()),
+            imports: Arc::new(Semaphore::new(IMPORTS)),
             jobs: Arc::new(Notify::new()),
             keys,
             address: OnceLock::new(),

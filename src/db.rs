@@ -13,17 +13,20 @@ pub mod unique;
 pub mod writer;
 
 use std::cell::RefCell;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
+use tokio::sync::{Semaphore, oneshot};
+use tokio::time::timeout;
 
 use crate::config::{Config, DatabaseUrl};
 use crate::error::Error;
 
 pub use effects::Effects;
-pub use snapshot::snapshot;
+pub use snapshot::{moment, snapshot};
 
 /// A connection to either database. SQLite comes last: it takes any text for a file's name.
 #[derive(diesel::MultiConnection)]
@@ -43,6 +46,8 @@ pub struct Db {
     /// Tells the threads' own connections of one `Db` from another's.
     id: u64,
     url: DatabaseUrl,
+    /// Who may read aside.
+    aside: Arc<Semaphore>,
 }
 
 enum Kind {
@@ -55,6 +60,10 @@ thread_local! {
     static OWN_READER: RefCell<Option<(u64, Conn)>> = const { RefCell::new(None) };
 }
 
+/// So many long reads at once, each with a connection and a thread of its own.
+const ASIDE: usize = 4;
+/// How long a long read waits for its turn.
+const ASIDE_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a request waits for a connection before it is told 503.
 const PATIENCE: Duration = Duration::from_millis(700);
 
@@ -73,7 +82,7 @@ impl Db {
             },
             DatabaseUrl::Postgres(_) => Kind::Postgres(remote::Remote::new(&url, config.pool_size)?),
         };
-        Ok(Self { kind, id: NEXT.fetch_add(1, Ordering::Relaxed), url })
+        Ok(Self { kind, id: NEXT.fetch_add(1, Ordering::Relaxed), url, aside: Arc::new(Semaphore::new(ASIDE)) })
     }
 
     /// `sqlite` or `postgresql`.
@@ -135,6 +144,41 @@ impl Db {
             Kind::Sqlite { writer, .. } => writer.submit(work)?.await,
             Kind::Postgres(remote) => remote.run(move |conn| write_now(conn, work)).await,
         }
+    }
+
+    /// A read of any length, such as an export: on a connection and a thread of its own, so that it takes
+    /// nothing from the others. Answers when it has begun.
+    ///
+    /// # Errors
+    /// 503 when too many are under way, or there is no connection.
+    pub async fn aside<F>(&self, work: F) -> Result<(), Error>
+    where
+        F: FnOnce(&mut Conn) + Send + 'static,
+    {
+        let permit = timeout(ASIDE_PATIENCE, Arc::clone(&self.aside).acquire_owned())
+            .await
+            .map_err(|_| Error::Unavailable {
+                detail: "Too many exports are under way. Try again shortly.",
+                retry_after: 10,
+                reason: format!("{ASIDE} long reads at once"),
+            })?
+            .map_err(Error::database_unavailable)?;
+        let url = self.url.clone();
+        let (begun, beginning) = oneshot::channel();
+        let thread = std::thread::Builder::new().name("aside".to_owned()).spawn(move || {
+            let _held = permit;
+            match pool::open(&url, pool::Access::Read) {
+                Ok(mut conn) => {
+                    begun.send(Ok(())).ok();
+                    work(&mut conn);
+                }
+                Err(error) => {
+                    begun.send(Err(error)).ok();
+                }
+            }
+        });
+        thread.map_err(|e| Error::Internal(format!("no thread for a long read: {e}")))?;
+        beginning.await.unwrap_or_else(|_| Err(Error::Internal("a long read did not begin".to_owned())))
     }
 
     fn on_own_reader<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, Error>) -> Result<T, Error> {

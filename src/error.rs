@@ -223,7 +223,8 @@ impl Error {
             }
             Self::TooSlow => (
                 "request_timeout",
-                "The body took too long to arrive. It must come within 30 seconds, at 500 bytes a second or more."
+                "The body took too long to arrive. It must come at 500 bytes a second or more, and within 30 seconds \
+                 unless it is a file."
                     .to_owned(),
                 Vec::new(),
             ),

@@ -93,6 +93,8 @@ macro_rules! routes {
 routes!(ITEMS, register_items, "/api/v1/items", {
     "" => { GET items::api::list, POST items::api::create }
     "/bulk" => { POST items::api::bulk::create, PATCH items::api::bulk::update, DELETE items::api::bulk::delete }
+    "/export" => { GET items::api::transfer::export }
+    "/import" => { POST items::api::transfer::import }
     "/{id}" => { GET items::api::get, PUT items::api::replace, PATCH items::api::patch, DELETE items::api::delete }
     "/{id}/history" => { GET audit::api::item_history }
     "/{id}/revert" => { POST audit::api::revert_item }

@@ -20,5 +20,7 @@ pub mod page;
 pub mod rate_limit;
 pub mod request_id;
 pub mod sorted;
+pub mod spool;
+pub mod upload;
 pub mod view;
 pub mod wire;

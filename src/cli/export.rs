@@ -9,9 +9,10 @@ use clap::{Args as ClapArgs, ValueEnum};
 
 use super::session::Session;
 use crate::config::Config;
+use crate::db::moment;
 use crate::items::export::{self, Format};
 use crate::items::model::Visible;
-use crate::items::store::page::Filter;
+use crate::items::store::page::{By, Column, Filter, complete};
 
 /// How to export.
 #[derive(Debug, ClapArgs)]
@@ -42,7 +43,9 @@ pub fn run(config: &Config, args: &Args) -> Result<ExitCode, String> {
         None => Box::new(std::io::stdout().lock()),
     };
     let mut buffered = BufWriter::new(&mut out);
-    let count = export::write(&mut session.conn, &Filter::all(Visible::All), format, &mut buffered, |_| ())
+    let order = complete(&[By { column: Column::Id, descending: false }]);
+    let all = Filter::all(Visible::All);
+    let count = moment(&mut session.conn, |conn| export::write(conn, &all, &order, format, &mut buffered, |_| ()))
         .map_err(|e| e.to_string())?;
     if let Some(path) = &args.output {
         println!("{count} items written to {}", path.display());

@@ -9,10 +9,10 @@ use clap::{Args as ClapArgs, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::session::Session;
-use crate::changes::{Entity, Open};
+use crate::changes::Tx;
 use crate::config::Config;
 use crate::error::Error;
-use crate::items::import::{Import, Line, Lines, OnKnown, Report, distinct_lines};
+use crate::items::import::{Lines, OnKnown, Order, Report, Writer, distinct_lines, run as run_import};
 use crate::users::store;
 
 /// What to import, and how.
@@ -55,52 +55,21 @@ pub fn run(config: &Config, args: &Args) -> Result<ExitCode, String> {
         Mode::Create => OnKnown::Refuse,
         Mode::Upsert => OnKnown::Update,
     };
-    let mut import = Import::begin(&mut session.conn, on_known, owner.id, args.dry_run).map_err(|e| told(&name, &e))?;
-    let mut act = Open::default();
-    let mut report = Report::default();
+    let order = Order { on_known, owner: owner.id, dry_run: args.dry_run, name: name.clone() };
     let bar = progress(size);
-    loop {
-        let chunk = lines.chunk().map_err(|e| told(&name, &e))?;
-        if chunk.is_empty() {
-            break;
-        }
-        let (next, done, open) = take(&mut session, &import, &chunk, &act, &name)?;
-        (import, act) = (next, open);
-        report.add(done);
-        bar.set_position(lines.position());
-    }
+    let done = run_import(&mut lines, &mut session, &order, |position| bar.set_position(position));
     bar.finish_and_clear();
-    if !args.dry_run && (report.created > 0 || report.updated > 0) {
-        let count = usize::try_from(report.created + report.updated).unwrap_or_default();
-        act.summarise(&mut session.conn, &format!("Import of {name}: {}", Entity::Item.counted(count)))
-            .map_err(|e| e.to_string())?;
-    }
+    let (report, _) = done.map_err(|e| told(&name, &e))?;
     Ok(tell(&report, args.dry_run))
 }
 
-/// One chunk. When somebody took a code at the same moment, the chunk is repeated and that line refused.
-fn take(
-    session: &mut Session,
-    import: &Import,
-    chunk: &[Line],
-    act: &Open,
-    name: &str,
-) -> Result<(Import, Report, Open), String> {
-    for _ in 0..5 {
-        let (mut next, lines, mut open) = (import.clone(), chunk.to_vec(), *act);
-        let done = session.write(move |tx| {
-            tx.resume(&open);
-            let report = next.take(tx, lines)?;
-            tx.pause(&mut open, "Import")?;
-            Ok((next, report, open))
-        });
-        match done {
-            Ok(done) => return Ok(done),
-            Err(Error::Conflict { .. }) => {}
-            Err(error) => return Err(told(name, &error)),
-        }
+impl Writer for Session {
+    fn write<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        Session::write(self, work)
     }
-    Err(format!("{name}: others keep writing the same items; try again"))
 }
 
 type Source = Box<dyn Read>;

@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sqlite::{Sqlite, SqliteConnection};
@@ -46,4 +47,20 @@ pub fn snapshot<T>(conn: &mut Conn, work: impl FnOnce(&mut Conn) -> Result<T, Er
         Commit.execute(inner)?;
     }
     done.unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+/// As many reads as there are of one moment, on either database: an export's. On a connection of its own, which
+/// is not used any more when it fails.
+///
+/// # Errors
+/// What the work says.
+pub fn moment<T>(conn: &mut Conn, work: impl FnOnce(&mut Conn) -> Result<T, Error>) -> Result<T, Error> {
+    let begin = match conn {
+        Conn::Sqlite(_) => "BEGIN",
+        Conn::Postgres(_) => "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+    };
+    conn.batch_execute(begin)?;
+    let done = work(conn)?;
+    conn.batch_execute("COMMIT")?;
+    Ok(done)
 }

@@ -1,6 +1,7 @@
 //! The JSON door of items, in the order of the routes.
 
 pub mod bulk;
+pub mod transfer;
 
 use std::sync::Arc;
 

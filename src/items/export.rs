@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::io::Write;
 
 use super::model::Item;
-use super::store::page::{self, By, Column, Filter, Key};
+use super::store::page::{self, By, Filter, Key};
 use crate::categories;
 use crate::db::Conn;
 use crate::decimal::Amount;
@@ -24,47 +24,61 @@ pub enum Format {
 const CHUNK: i64 = 1_000;
 const HEAD: [&str; 8] = ["sku", "name", "description", "price", "currency", "tax_rate", "category", "is_active"];
 
-/// Writes all items of a filter, oldest first; says after each chunk how many there are so far.
+/// Writes all items of a filter in an order that [`page::complete`] made; says after each chunk how many there
+/// are so far.
 ///
 /// # Errors
 /// The database's, or when nothing more can be written.
 pub fn write(
     conn: &mut Conn,
     filter: &Filter,
+    order: &[By],
     format: Format,
     out: &mut impl Write,
     mut progress: impl FnMut(u64),
 ) -> Result<u64, Error> {
     let broken = |e: std::io::Error| Error::Internal(format!("the export cannot be written: {e}"));
     let names: HashMap<i64, String> = categories::store::all(conn)?.into_iter().map(|c| (c.id, c.name)).collect();
-    let by_id = [By { column: Column::Id, descending: false }];
-    let mut after: Option<Key> = None;
+    let mut after: Option<Vec<Key>> = None;
     let mut count = 0;
-    if format == Format::Csv {
-        out.write_all(line(HEAD.map(str::to_owned))?.as_slice()).map_err(broken)?;
-    }
+    head(format, out)?;
     loop {
-        let rows = page::list(conn, filter, &by_id, after.as_ref().map(std::slice::from_ref), 0, CHUNK)?;
-        for item in &rows {
-            let bytes = match format {
-                Format::Csv => line(cells(item, &names))?,
-                Format::Jsonl => {
-                    let mut bytes = serde_json::to_vec(item).map_err(|e| Error::Internal(e.to_string()))?;
+        let rows = page::list(conn, filter, order, after.as_deref(), 0, CHUNK)?;
+        let bytes = match format {
+            Format::Csv => lines(rows.iter().map(|item| cells(item, &names)))?,
+            Format::Jsonl => {
+                let mut bytes = Vec::new();
+                for item in &rows {
+                    serde_json::to_writer(&mut bytes, item).map_err(|e| Error::Internal(e.to_string()))?;
                     bytes.push(b'\n');
-                    bytes
                 }
-            };
-            out.write_all(&bytes).map_err(broken)?;
-            count += 1;
-        }
+                bytes
+            }
+        };
+        out.write_all(&bytes).map_err(broken)?;
+        count += u64::try_from(rows.len()).unwrap_or_default();
         progress(count);
         match rows.last() {
-            Some(last) => after = Some(Key::Number(last.id)),
+            Some(last) => after = Some(order.iter().map(|by| by.column.key(last)).collect()),
             None => break,
         }
     }
     out.flush().map_err(broken)?;
     Ok(count)
+}
+
+/// Writes what comes before the first item: of no items, all there is.
+///
+/// # Errors
+/// When nothing more can be written.
+pub fn head(format: Format, out: &mut impl Write) -> Result<(), Error> {
+    if format == Format::Csv {
+        let line = lines([HEAD.map(str::to_owned)])?;
+        out.write_all(&line)
+            .and_then(|()| out.flush())
+            .map_err(|e| Error::Internal(format!("the export cannot be written: {e}")))?;
+    }
+    Ok(())
 }
 
 fn cells(item: &Item, names: &HashMap<i64, String>) -> [String; 8] {
@@ -81,9 +95,11 @@ fn cells(item: &Item, names: &HashMap<i64, String>) -> [String; 8] {
     ]
 }
 
-fn line(cells: [String; 8]) -> Result<Vec<u8>, Error> {
-    let mut writer = csv::Writer::from_writer(Vec::with_capacity(256));
-    writer.write_record(cells).map_err(|e| Error::Internal(e.to_string()))?;
+fn lines(rows: impl IntoIterator<Item = [String; 8]>) -> Result<Vec<u8>, Error> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for cells in rows {
+        writer.write_record(cells).map_err(|e| Error::Internal(e.to_string()))?;
+    }
     writer.into_inner().map_err(|e| Error::Internal(e.to_string()))
 }
 

@@ -2,11 +2,13 @@
 //! chunks of a thousand rows, so that others get in between, and is one changeset all the same.
 
 mod lines;
+mod run;
 
 use serde::Serialize;
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher as _, RandomState};
 
-use super::model::{Item, ItemFields, ItemInput};
+use super::model::{Act, Item, ItemFields, ItemInput, may};
 use super::service;
 use super::store::batch;
 use crate::categories;
@@ -17,6 +19,7 @@ use crate::error::Error;
 use crate::fields::{Input, Mode};
 
 pub use lines::{Line, Lines};
+pub use run::{Order, Writer, run};
 
 /// What to do with a code that the catalogue has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +41,9 @@ pub struct BadLine {
     pub message: String,
 }
 
+/// So many mistakes are told; all bad lines are counted.
+const MOST_TOLD: usize = 1_000;
+
 /// What came of an import.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
@@ -47,7 +53,7 @@ pub struct Report {
     pub updated: u64,
     /// Lines that were refused.
     pub failed: u64,
-    /// Why, line by line.
+    /// Why, line by line: the first thousand mistakes.
     pub errors: Vec<BadLine>,
 }
 
@@ -57,20 +63,29 @@ impl Report {
         self.created += other.created;
         self.updated += other.updated;
         self.failed += other.failed;
-        self.errors.extend(other.errors);
+        let room = MOST_TOLD.saturating_sub(self.errors.len());
+        self.errors.extend(other.errors.into_iter().take(room));
     }
 }
 
 /// What an import knows of the catalogue while it runs.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Import {
     on_known: OnKnown,
     owner: i64,
     dry_run: bool,
+    known: Learnt,
+    /// Makes the short forms of codes; nobody outside can foretell them.
+    hasher: RandomState,
+}
+
+/// What an import has come to know: of a chunk, once that is committed.
+#[derive(Debug, Default)]
+pub struct Learnt {
     /// By their names without regard to case.
     categories: HashMap<String, i64>,
-    /// The codes of the lines before, and their lines.
-    seen: HashMap<String, u64>,
+    /// The codes of the lines before, in 64 bits each so that millions take little room, and their lines.
+    seen: HashMap<u64, u32>,
 }
 
 /// Stands for a category that a dry run would make.
@@ -82,17 +97,25 @@ impl Import {
     /// # Errors
     /// Only the database's.
     pub fn begin(conn: &mut Conn, on_known: OnKnown, owner: i64, dry_run: bool) -> Result<Self, Error> {
-        let known = categories::store::all(conn)?;
-        let categories = known.into_iter().map(|c| (c.name_key, c.id)).collect();
-        Ok(Self { on_known, owner, dry_run, categories, seen: HashMap::new() })
+        let all = categories::store::all(conn)?;
+        let categories = all.into_iter().map(|c| (c.name_key, c.id)).collect();
+        let known = Learnt { categories, seen: HashMap::new() };
+        Ok(Self { on_known, owner, dry_run, known, hasher: RandomState::new() })
+    }
+
+    /// Keeps what a chunk has taught, once that is committed.
+    pub fn learn(&mut self, learnt: Learnt) {
+        self.known.categories.extend(learnt.categories);
+        self.known.seen.extend(learnt.seen);
     }
 
     /// Takes the next lines in.
     ///
     /// # Errors
     /// 403; 409 when somebody else took a code at the same moment: then nothing of this chunk is kept and it
-    /// can be repeated with a copy of the import from before.
-    pub fn take(&mut self, tx: &mut Tx<'_>, lines: Vec<Line>) -> Result<Report, Error> {
+    /// can be repeated.
+    pub fn take(&self, tx: &mut Tx<'_>, lines: &[Line]) -> Result<(Report, Learnt), Error> {
+        let mut learnt = Learnt::default();
         let mut report = Report::default();
         let skus: Vec<String> = lines
             .iter()
@@ -109,7 +132,7 @@ impl Import {
         let mut new = Vec::new();
         for line in lines {
             let number = line.number;
-            match self.line(tx, line, &known, &olds) {
+            match self.line(tx, &mut learnt, line, &known, &olds) {
                 Ok(Done::New(fields)) => new.push(fields),
                 Ok(Done::Old(item, input)) => {
                     if !self.dry_run {
@@ -132,35 +155,57 @@ impl Import {
         if !self.dry_run && !new.is_empty() {
             service::create_many(tx, new, self.owner)?;
         }
-        Ok(report)
+        Ok((report, learnt))
     }
 
     fn line(
-        &mut self,
+        &self,
         tx: &mut Tx<'_>,
-        line: Line,
+        learnt: &mut Learnt,
+        line: &Line,
         known: &HashMap<String, i64>,
         olds: &[Item],
     ) -> Result<Done, Refused> {
-        let fields = line.fields.map_err(|bad| Refused::Line(vec![(bad.field, bad.message)]))?;
-        let mut input = ItemInput::read(&fields);
+        let fields = line.fields.as_ref().map_err(|bad| {
+            let BadLine { field, message, .. } = bad.clone();
+            Refused::Line(vec![(field, message)])
+        })?;
+        let mut input = ItemInput::read(fields);
         let sku = input.sku().map(str::to_owned);
+        let short = sku.as_ref().map(|sku| self.hasher.hash_one(sku));
         let old = sku.as_ref().and_then(|sku| known.get(sku));
-        if let Some(sku) = &sku {
-            if let Some(first) = self.seen.get(sku) {
-                input.refuse("sku", "conflict", format!("is that of line {first} too"));
-            } else if old.is_some() && self.on_known == OnKnown::Refuse {
-                input.refuse("sku", "conflict", "An item with this SKU exists already");
-            }
+        let first = short.and_then(|short| self.known.seen.get(&short).or_else(|| learnt.seen.get(&short)));
+        if let Some(first) = first {
+            input.refuse("sku", "conflict", format!("is that of line {first} too"));
+        } else if old.is_some() && self.on_known == OnKnown::Refuse {
+            input.refuse("sku", "conflict", "An item with this SKU exists already");
         }
         let old = old.and_then(|id| olds.iter().find(|item| item.id == *id));
+        if old.is_some_and(|item| may(tx.caller, Act::Edit, Some(item)).is_err()) {
+            let message = "is that of an item that you may not edit".to_owned();
+            return Err(Refused::Line(vec![("sku".to_owned(), message)]));
+        }
+        // The operator's files may come from anywhere, with columns that mean something else.
+        if tx.caller.user_id().is_none() {
+            input.forget_reserved();
+        } else if let Some(field) = input.reserved(tx.caller, old) {
+            input.refuse(field, "forbidden", "may not be set: the server does that");
+        }
         // The rest of the line is checked first: a bad line makes no category.
         let category = match fields.typed("category") {
             "" => {
                 input.refuse("category", "required", "is required");
                 TO_BE_MADE
             }
-            name => self.categories.get(&name_key(name)).copied().unwrap_or(TO_BE_MADE),
+            name => match self.category(tx.conn, learnt, name).map_err(Refused::All)? {
+                Some(id) => id,
+                None if tx.caller.is_admin() => TO_BE_MADE,
+                None => {
+                    let message = "names no category, and only an admin's import makes new ones";
+                    input.refuse("category", "unknown", message);
+                    TO_BE_MADE
+                }
+            },
         };
         input.set_category(category);
         let checked = input.clone().onto(old);
@@ -182,9 +227,12 @@ impl Import {
             }
             Err(error) => return Err(Refused::All(error)),
         };
-        let category = self.category(tx, fields.typed("category")).map_err(Refused::All)?;
-        if let Some(sku) = sku {
-            self.seen.insert(sku, line.number);
+        let category = match category {
+            TO_BE_MADE => self.make_category(tx, learnt, fields.typed("category")).map_err(Refused::All)?,
+            id => id,
+        };
+        if let Some(short) = short {
+            learnt.seen.insert(short, u32::try_from(line.number).unwrap_or(u32::MAX));
         }
         Ok(match old {
             Some(item) => {
@@ -195,9 +243,19 @@ impl Import {
         })
     }
 
-    /// The category of a name, made when it is missing.
-    fn category(&mut self, tx: &mut Tx<'_>, name: &str) -> Result<i64, Error> {
-        if let Some(id) = self.categories.get(&name_key(name)) {
+    /// The category of a name, if there is one: also one that somebody made since the import began.
+    fn category(&self, conn: &mut Conn, learnt: &mut Learnt, name: &str) -> Result<Option<i64>, Error> {
+        let key = name_key(name);
+        if let Some(id) = self.known.categories.get(&key).or_else(|| learnt.categories.get(&key)) {
+            return Ok(Some(*id));
+        }
+        let found = categories::store::find_by_key(conn, &key)?;
+        learnt.categories.extend(found.map(|id| (key, id)));
+        Ok(found)
+    }
+
+    fn make_category(&self, tx: &mut Tx<'_>, learnt: &mut Learnt, name: &str) -> Result<i64, Error> {
+        if let Some(id) = learnt.categories.get(&name_key(name)) {
             return Ok(*id);
         }
         let id = if self.dry_run {
@@ -206,7 +264,7 @@ impl Import {
             let fields = CategoryFields { name: name.to_owned(), description: None };
             categories::service::create_fields(tx, &fields)?.id
         };
-        self.categories.insert(name_key(name), id);
+        learnt.categories.insert(name_key(name), id);
         Ok(id)
     }
 }

@@ -110,6 +110,14 @@ impl Query {
         self.filter.is_open() && skip <= 1_000 && self.sort.len() <= 2
     }
 
+    /// The whole of the list and its order, for an export: without a sort, oldest first. Absent when nothing can
+    /// fit.
+    pub fn whole(self) -> Option<(Filter, Vec<By>)> {
+        let oldest_first = || page::complete(&[By { column: Column::Id, descending: false }]);
+        let order = if self.sort.is_empty() { oldest_first() } else { self.sort };
+        (!self.nothing).then_some((self.filter, order))
+    }
+
     fn cursor_after(&self, last: &Item) -> String {
         let keys: Vec<Value> = self.sort.iter().map(|by| to_json(by.column.key(last))).collect();
         cursor::seal(&self.key, &self.context, &keys)

@@ -43,6 +43,8 @@ const API: &[Expected] = &[
     row("POST /api/v1/items/bulk", [401, 403, 201, 201, 201, 401]).keys([403, 201, 201]),
     row("PATCH /api/v1/items/bulk", [401, 403, 422, 200, 200, 401]).keys([403, 422, 200]),
     row("DELETE /api/v1/items/bulk", [401, 403, 403, 403, 200, 401]).keys([403, 403, 200]),
+    row("GET /api/v1/items/export", [200, 200, 200, 200, 200, 401]).keys([200, 200, 200]),
+    row("POST /api/v1/items/import", [401, 403, 415, 415, 415, 401]).keys([403, 415, 415]),
     row("GET /api/v1/items/{id}", [200, 200, 200, 200, 200, 401]).keys([200, 200, 200]),
     row("PUT /api/v1/items/{id}", [401, 403, 403, 200, 200, 401]).keys([403, 403, 200]),
     row("PATCH /api/v1/items/{id}", [401, 403, 403, 200, 200, 401]).keys([403, 403, 200]),

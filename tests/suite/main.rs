@@ -43,6 +43,7 @@ mod search;
 mod sessions;
 mod setup;
 mod tokens;
+mod transfer;
 mod transport;
 mod two_factor;
 mod undo;

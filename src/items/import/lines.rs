@@ -14,8 +14,22 @@ use crate::items::export;
 pub const CHUNK: usize = 1_000;
 /// Columns that a file must have.
 const REQUIRED: [&str; 3] = ["name", "price", "category"];
-/// Columns that it may have; others are passed over.
-const KNOWN: [&str; 8] = ["sku", "name", "description", "price", "currency", "tax_rate", "category", "is_active"];
+/// Columns that it may have, and those that only the server sets; others are passed over.
+const KNOWN: [&str; 13] = [
+    "sku",
+    "name",
+    "description",
+    "price",
+    "currency",
+    "tax_rate",
+    "category",
+    "is_active",
+    "id",
+    "owner_id",
+    "version",
+    "created_at",
+    "updated_at",
+];
 
 /// A line, read but not held against the catalogue yet.
 #[derive(Debug, Clone)]

@@ -129,6 +129,11 @@ impl ItemInput {
         None
     }
 
+    /// Passes over what only the product sets.
+    pub fn forget_reserved(&mut self) {
+        self.reserved.clear();
+    }
+
     /// What is wrong with the fields that were sent, whatever they are laid over.
     pub fn mistakes(&self) -> &FieldErrors {
         &self.errors

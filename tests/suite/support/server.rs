@@ -415,6 +415,10 @@ impl Server {
         String::from_utf8_lossy(&answer).into_owned()
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.lock().unwrap().id()
+    }
+
     /// `kill -9`; the place stays.
     pub fn kill(mut self) -> Place {
         let child = self.child.get_mut().unwrap();
