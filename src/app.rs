@@ -30,12 +30,14 @@ pub struct App {
     instance: String,
     /// Told when jobs were put into the queue.
     pub jobs: Arc<Notify>,
+    /// Told when webhooks have something to be told of.
+    pub deliveries: Arc<Notify>,
     /// How much is too much.
     pub limits: Limits,
     /// Who may import: a few at once, the others wait.
     pub imports: Arc<Semaphore>,
     /// By [`KeyUse`], made once: each is an HMAC.
-    keys: [[u8; 32]; 6],
+    keys: [[u8; 32]; 7],
     /// Where it listens, once it does.
     address: OnceLock<SocketAddr>,
     /// SHA-256 of the one-time token that lets somebody make the first admin.
@@ -57,11 +59,20 @@ pub enum KeyUse {
     SecondFactors,
     /// Answers that are kept to be given again.
     Answers,
+    /// The signing secrets of webhooks, where they lie.
+    Webhooks,
 }
 
 impl KeyUse {
-    const ALL: [Self; 6] =
-        [Self::Tokens, Self::Cursors, Self::Forms, Self::SessionCookie, Self::SecondFactors, Self::Answers];
+    const ALL: [Self; 7] = [
+        Self::Tokens,
+        Self::Cursors,
+        Self::Forms,
+        Self::SessionCookie,
+        Self::SecondFactors,
+        Self::Answers,
+        Self::Webhooks,
+    ];
 
     fn derive(self, secret: &Secret) -> [u8; 32] {
         let name: &[u8] = match self {
@@ -71,6 +82,7 @@ impl KeyUse {
             Self::SessionCookie => b"stockroom session cookie 1",
             Self::SecondFactors => b"stockroom second factors 1",
             Self::Answers => b"stockroom answers 1",
+            Self::Webhooks => b"stockroom webhooks 1",
         };
         hmac_sha256(secret.expose(), name)
     }
@@ -94,6 +106,7 @@ impl App {
             instance: hex::encode(rand::random::<[u8; 8]>()),
             imports: Arc::new(Semaphore::new(IMPORTS)),
             jobs: Arc::new(Notify::new()),
+            deliveries: Arc::new(Notify::new()),
             keys,
             address: OnceLock::new(),
             setup: Mutex::new(None),
@@ -102,7 +115,7 @@ impl App {
 
     /// The key for a use, derived from `SECRET_KEY` (HMAC-SHA-256 of the use's name).
     pub fn key(&self, key_use: KeyUse) -> [u8; 32] {
-        let [tokens, cursors, forms, cookie, second_factors, answers] = self.keys;
+        let [tokens, cursors, forms, cookie, second_factors, answers, webhooks] = self.keys;
         match key_use {
             KeyUse::Tokens => tokens,
             KeyUse::Cursors => cursors,
@@ -110,6 +123,7 @@ impl App {
             KeyUse::SessionCookie => cookie,
             KeyUse::SecondFactors => second_factors,
             KeyUse::Answers => answers,
+            KeyUse::Webhooks => webhooks,
         }
     }
 
@@ -159,6 +173,7 @@ impl App {
         let (answer, wakes, changed) = self.db.write(Box::new(act)).await?;
         if wakes {
             self.jobs.notify_one();
+            self.deliveries.notify_one();
         }
         if let Some(batch) = changed {
             self.live.committed(batch);

@@ -121,6 +121,11 @@ impl Caller {
         Self { who: Who::System, door: Door::Cli, request_id: request_id.into(), address: None }
     }
 
+    /// The product itself, at its background work.
+    pub fn at_work(request_id: impl Into<Arc<str>>) -> Self {
+        Self { who: Who::System, door: Door::Job, request_id: request_id.into(), address: None }
+    }
+
     /// The signed-in user, if it is one.
     pub fn principal(&self) -> Option<&Principal> {
         match &self.who {
@@ -161,6 +166,7 @@ impl Caller {
         match &self.who {
             Who::Anonymous => "anonymous",
             Who::User(principal) => &principal.username,
+            Who::System if self.door == Door::Job => "system",
             Who::System => "operator",
         }
     }

@@ -109,6 +109,8 @@ pub struct Config {
     pub rate_limit_per_minute: u32,
     /// `REDIS_URL`
     pub redis_url: Option<RedisUrl>,
+    /// `WEBHOOK_ALLOW_PRIVATE`
+    pub webhook_allow_private: bool,
     /// `WORKERS`
     pub workers: usize,
     /// `RUST_LOG`
@@ -197,6 +199,7 @@ impl Config {
         let trusted_proxies = r.read("TRUSTED_PROXIES", parse_networks);
         let rate_limit_per_minute = r.number("RATE_LIMIT_PER_MINUTE", 0, 1_000_000);
         let redis_url = r.read("REDIS_URL", RedisUrl::parse);
+        let webhook_allow_private = r.boolean("WEBHOOK_ALLOW_PRIVATE");
         let workers = r.read("WORKERS", |text| match text {
             "" => Ok(std::thread::available_parallelism().map_or(1, std::num::NonZero::get)),
             text => match text.parse::<usize>() {
@@ -236,6 +239,7 @@ impl Config {
                 trusted_proxies: trusted_proxies?,
                 rate_limit_per_minute: rate_limit_per_minute?,
                 redis_url: redis_url?,
+                webhook_allow_private: webhook_allow_private?,
                 workers: workers?,
                 log_filter: log_filter?,
                 log_format: log_format?,

@@ -5,7 +5,8 @@
 //!
 //! 1. **Ground**: [`caller`] (who asks), [`config`] (every setting), [`error`] (every failure and its status),
 //!    [`fields`] (what somebody typed, before it is parsed), [`decimal`] and [`time`] (exact numbers and
-//!    moments), [`search`] (how text becomes words).
+//!    moments), [`search`] (how text becomes words),
+//!    [`sealed`] (how secrets lie).
 //! 2. [`db`]: one connection type for SQLite and PostgreSQL, pools, the single writer with group commit.
 //!    [`limits`]: how many requests and wrong passwords are too many, counted here or in Redis.
 //! 3. [`jobs`]: the durable queue, [`changes`]: the unit of work. Everything that writes goes through
@@ -13,7 +14,7 @@
 //! 4. [`app`]: what a handler is given: `look_up`, `read`, `write`.
 //! 5. [`web`]: what the HTTP side of all features shares.
 //! 6. The slices, each with the same rooms (`model`, `store`, `service`, `api`, `pages`): [`users`],
-//!    [`categories`], [`items`]; above them [`auth`] and [`audit`], which know other slices.
+//!    [`categories`], [`items`], [`webhooks`]; above them [`auth`] and [`audit`], which know other slices.
 //! 7. [`routes`]: the map of every URL. [`server`]: from settings to a socket. [`cli`]: the commands.
 //!
 //! The way of a request: route → caller → parse → `app.look_up | read | write` (store or service) → answer.
@@ -37,8 +38,10 @@ pub mod limits;
 pub mod live;
 pub mod mail;
 pub mod routes;
+pub mod sealed;
 pub mod search;
 pub mod server;
 pub mod time;
 pub mod users;
 pub mod web;
+pub mod webhooks;

@@ -15,7 +15,7 @@ use crate::auth::{identify, sessions};
 use crate::config::Config;
 use crate::error::Error;
 use crate::web::{assets, idempotency, rate_limit};
-use crate::{audit, auth, categories, events, items, users};
+use crate::{audit, auth, categories, events, items, users, webhooks};
 
 /// One route of the map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,6 +140,15 @@ routes!(EVENTS, register_events, "/api/v1", {
     "/ws" => { GET events::api::ws }
 });
 
+routes!(WEBHOOKS, register_webhooks, "/api/v1/webhooks", {
+    "" => { GET webhooks::api::list, POST webhooks::api::create }
+    "/{id}" => { GET webhooks::api::get, PATCH webhooks::api::patch, DELETE webhooks::api::delete }
+    "/{id}/secret" => { POST webhooks::api::rotate_secret }
+    "/{id}/test" => { POST webhooks::api::test }
+    "/{id}/deliveries" => { GET webhooks::api::deliveries }
+    "/{id}/deliveries/{delivery_id}/replay" => { POST webhooks::api::replay }
+});
+
 routes!(ROOT, register_root, "", {
     "/" => { GET auth::pages::start }
 });
@@ -205,8 +214,8 @@ routes!(USER_PAGES, register_user_pages, "/admin/users", {
 
 /// Every route, in the order of the map.
 pub fn table() -> impl Iterator<Item = Route> {
-    let parts: [&'static [Route]; 12] =
-        [ITEMS, CATEGORIES, USERS, AUDIT, AUTH, API_KEYS, EVENTS, HEALTH, ROOT, ENTRANCE, PAGES, USER_PAGES];
+    let parts: [&'static [Route]; 13] =
+        [ITEMS, CATEGORIES, USERS, AUDIT, AUTH, API_KEYS, WEBHOOKS, EVENTS, HEALTH, ROOT, ENTRANCE, PAGES, USER_PAGES];
     let assets = Route { method: "GET", path: "/static/{version}/{file}", handler: "web::assets::file" };
     let trimmed = |route: &Route| Route {
         handler: route.handler.trim_start_matches("::").trim_start_matches("crate::"),
@@ -228,6 +237,7 @@ pub fn register(cfg: &mut ServiceConfig, app: &Arc<App>) {
             .service(web::scope("/audit").configure(register_audit))
             .service(web::scope("/auth").configure(register_auth))
             .service(web::scope("/api-keys").configure(register_api_keys))
+            .service(web::scope("/webhooks").configure(register_webhooks))
             .configure(register_events)
             .default_service(web::to(nothing)),
     )

@@ -27,6 +27,7 @@ use crate::users::hashing::Hashing;
 use crate::web::front::front;
 use crate::web::idempotency;
 use crate::web::wire::Wire;
+use crate::webhooks::deliver::{Deliverer, Delivering};
 
 /// How long requests under way may take after a SIGTERM, in seconds.
 const LAST_REQUESTS: u64 = 30;
@@ -43,6 +44,7 @@ const SWEEP: Duration = Duration::from_secs(600);
 pub struct Server {
     running: Running,
     working: Working,
+    delivering: Delivering,
     address: SocketAddr,
     setup_token: Option<String>,
     _instance: Instance,
@@ -127,9 +129,10 @@ impl Server {
             live.close();
         });
         let working = worker.start(alone);
+        let delivering = Deliverer::new(&app)?.start(alone);
         actix_web::rt::spawn(forget(Arc::clone(&app)));
         actix_web::rt::spawn(sweep(app));
-        Ok(Self { running: builder.run(), working, address, setup_token, _instance: instance })
+        Ok(Self { running: builder.run(), working, delivering, address, setup_token, _instance: instance })
     }
 
     /// Where it listens.
@@ -149,7 +152,7 @@ impl Server {
     /// When the system refuses.
     pub async fn run(self) -> Result<(), String> {
         let ended = self.running.await.map_err(|e| e.to_string());
-        self.working.stop().await;
+        tokio::join!(self.working.stop(), self.delivering.stop());
         ended
     }
 }

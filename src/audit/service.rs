@@ -18,6 +18,7 @@ use crate::items::model::Item;
 use crate::users::model::User;
 use crate::web::idempotency::Claim;
 use crate::web::json::Answer;
+use crate::webhooks::model::Webhook;
 
 /// So many entities are brought back in one transaction, so that on SQLite others get in between.
 const AT_ONCE: usize = 1_000;
@@ -112,6 +113,7 @@ impl Undo {
                     Some(Entity::Item) => undo::check::<Item>(conn, run, &self.coming, self.force)?,
                     Some(Entity::Category) => undo::check::<Category>(conn, run, &self.coming, self.force)?,
                     Some(Entity::User) => undo::check::<User>(conn, run, &self.coming, self.force)?,
+                    Some(Entity::Webhook) => undo::check::<Webhook>(conn, run, &self.coming, self.force)?,
                     // A key that was shown or ended stays so.
                     Some(Entity::ApiKey) | None => (0, Vec::new()),
                 };
@@ -130,6 +132,7 @@ impl Undo {
                 Some(Entity::Item) => undo::take_back::<Item>(tx, run, &self.coming, self.force)?,
                 Some(Entity::Category) => undo::take_back::<Category>(tx, run, &self.coming, self.force)?,
                 Some(Entity::User) => undo::take_back::<User>(tx, run, &self.coming, self.force)?,
+                Some(Entity::Webhook) => undo::take_back::<Webhook>(tx, run, &self.coming, self.force)?,
                 Some(Entity::ApiKey) | None => (0, Vec::new()),
             };
             count += more;

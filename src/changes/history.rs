@@ -81,6 +81,44 @@ pub fn at_version<T: Recorded + Serialize>(conn: &mut Conn, now: &T, version: i6
     Ok(fields)
 }
 
+/// The fields of an entity right after one of its changes: those that it has now (none if it is gone), with every
+/// later change taken back.
+///
+/// # Errors
+/// Only the database's.
+pub fn state_after(
+    conn: &mut Conn,
+    (entity, id): (Entity, i64),
+    (changeset, seq): (i64, i32),
+    now: Option<Map<String, Value>>,
+) -> QueryResult<Option<Map<String, Value>>> {
+    let later: Vec<(String, Option<String>)> = changes::table
+        .filter(changes::entity.eq(entity.as_str()))
+        .filter(changes::entity_id.eq(id))
+        .filter(changes::changeset_id.gt(changeset).or(changes::changeset_id.eq(changeset).and(changes::seq.gt(seq))))
+        .order((changes::changeset_id.desc(), changes::seq.desc()))
+        .select((changes::action, changes::before))
+        .load(conn)?;
+    let mut state = now;
+    for (action, before) in later {
+        let before: Option<Map<String, Value>> = before.and_then(|text| serde_json::from_str(&text).ok());
+        state = match (Action::parse(&action), state) {
+            (Some(Action::Deleted), _) => before,
+            (Some(Action::Updated), Some(mut fields)) => {
+                // What another part of the product has recorded along is none of its fields.
+                for (field, value) in before.into_iter().flatten() {
+                    if let Some(slot) = fields.get_mut(&field) {
+                        *slot = value;
+                    }
+                }
+                Some(fields)
+            }
+            _ => None,
+        };
+    }
+    Ok(state)
+}
+
 /// One change of one entity, taken apart.
 #[derive(Debug, Clone)]
 pub struct Step {

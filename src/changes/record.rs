@@ -18,6 +18,8 @@ pub enum Entity {
     Item,
     /// An API key.
     ApiKey,
+    /// A webhook.
+    Webhook,
 }
 
 impl Entity {
@@ -28,15 +30,24 @@ impl Entity {
             Self::Category => "category",
             Self::Item => "item",
             Self::ApiKey => "api_key",
+            Self::Webhook => "webhook",
         }
     }
 
     /// All kinds.
-    pub const ALL: [Entity; 4] = [Entity::User, Entity::Category, Entity::Item, Entity::ApiKey];
+    pub const ALL: [Entity; 5] = [Entity::User, Entity::Category, Entity::Item, Entity::ApiKey, Entity::Webhook];
 
     /// As it is stored.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|entity| entity.as_str() == text)
+    }
+
+    /// Whether webhooks are told of its changes.
+    pub fn is_told_of(self) -> bool {
+        match self {
+            Self::User | Self::Category | Self::Item => true,
+            Self::ApiKey | Self::Webhook => false,
+        }
     }
 
     /// So many of them, in words.
@@ -46,6 +57,7 @@ impl Entity {
             Self::Category => "categories",
             Self::Item => "items",
             Self::ApiKey => "API keys",
+            Self::Webhook => "webhooks",
         };
         if count == 1 { format!("1 {}", self.as_str().replace('_', " ")) } else { format!("{count} {plural}") }
     }

@@ -1,11 +1,12 @@
 //! All SQL that writes changesets.
 
+use diesel::dsl::exists;
 use diesel::prelude::*;
 
 use super::Change;
 use crate::caller::Caller;
 use crate::db::Conn;
-use crate::db::schema::{changes, changesets};
+use crate::db::schema::{changes, changesets, fan_outs, webhooks};
 use crate::time::Timestamp;
 
 /// Begins a changeset; its id.
@@ -35,6 +36,28 @@ pub fn insert_changeset(
         Conn::Sqlite(conn) => statement.get_result(conn),
         Conn::Postgres(conn) => statement.get_result(conn),
     }
+}
+
+/// Whether anybody wants to be told of changes. On the connection itself: every write asks.
+pub fn is_listened_to(conn: &mut Conn) -> QueryResult<bool> {
+    let query = diesel::select(exists(webhooks::table.filter(webhooks::is_active)));
+    match conn {
+        Conn::Sqlite(conn) => query.get_result(conn),
+        Conn::Postgres(conn) => query.get_result(conn),
+    }
+}
+
+/// Notes that webhooks are to be told of these changes: one row however many they are.
+pub fn insert_fan_out(conn: &mut Conn, changeset: i64, from_seq: i32, to_seq: i32, now: Timestamp) -> QueryResult<()> {
+    diesel::insert_into(fan_outs::table)
+        .values((
+            fan_outs::changeset_id.eq(changeset),
+            fan_outs::from_seq.eq(from_seq),
+            fan_outs::to_seq.eq(to_seq),
+            fan_outs::at.eq(now.0),
+        ))
+        .execute(conn)
+        .map(drop)
 }
 
 /// Adds changes to a changeset that has so many already.

@@ -132,6 +132,11 @@ impl<'c> Tx<'c> {
         Ok(answer)
     }
 
+    /// Tells those who do background work, after the commit, that there is something to do.
+    pub fn wake(&mut self) {
+        self.effects.wake();
+    }
+
     /// Goes on with an act that an earlier transaction began.
     pub fn resume(&mut self, open: &Open) {
         self.open = *open;
@@ -171,6 +176,10 @@ impl<'c> Tx<'c> {
         let from = self.open.changes + 1;
         self.open.changes += i32::try_from(changes.len()).unwrap_or(i32::MAX);
         self.effects.change(Batch { changeset: id, from, to: self.open.changes });
+        if changes.iter().any(|change| change.entity.is_told_of()) && store::is_listened_to(self.conn)? {
+            store::insert_fan_out(self.conn, id, from, self.open.changes, self.now)?;
+            self.effects.wake();
+        }
         Ok(())
     }
 }

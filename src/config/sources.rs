@@ -97,6 +97,12 @@ pub const SETTINGS: &[Setting] = &[
         "redis://[user:password@]host[:port][/number] or unix:///path",
         "Where several servers count limits together; without it each counts for itself",
     ),
+    setting(
+        "WEBHOOK_ALLOW_PRIVATE",
+        "false",
+        "true or false",
+        "Whether webhooks may lead into private networks, and to ports below 1024 other than 80 and 443",
+    ),
     setting("WORKERS", "", "1 to 256", "Threads that answer requests; by default one a core"),
     setting("RUST_LOG", "info", "a filter of env_logger", "What is logged"),
     setting("LOG_FORMAT", "text", "text or json", "How a log line looks"),

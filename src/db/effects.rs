@@ -39,12 +39,12 @@ impl Effects {
         self.deferred.push(act);
     }
 
-    /// Notes that jobs wait for the commit.
+    /// Notes that jobs or webhooks wait for the commit.
     pub fn wake(&mut self) {
         self.wakes = true;
     }
 
-    /// Whether jobs wait for the commit.
+    /// Whether jobs or webhooks wait for the commit.
     pub fn wakes(&self) -> bool {
         self.wakes
     }

@@ -174,6 +174,54 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    webhooks (id) {
+        id -> BigInt,
+        url -> Text,
+        events -> Text,
+        description -> Nullable<Text>,
+        is_active -> Bool,
+        secret -> Text,
+        previous_secret -> Nullable<Text>,
+        previous_until -> Nullable<BigInt>,
+        failing_since -> Nullable<BigInt>,
+        disabled_reason -> Nullable<Text>,
+        version -> BigInt,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    fan_outs (id) {
+        id -> BigInt,
+        changeset_id -> BigInt,
+        from_seq -> Integer,
+        to_seq -> Integer,
+        at -> BigInt,
+    }
+}
+
+diesel::table! {
+    deliveries (id) {
+        id -> BigInt,
+        webhook_id -> BigInt,
+        event_id -> Text,
+        event -> Text,
+        payload -> Text,
+        state -> Text,
+        attempts -> Integer,
+        next_at -> Nullable<BigInt>,
+        lease -> Nullable<Text>,
+        status -> Nullable<Integer>,
+        error -> Nullable<Text>,
+        duration_ms -> Nullable<Integer>,
+        response -> Nullable<Text>,
+        last_attempt_at -> Nullable<BigInt>,
+        created_at -> BigInt,
+    }
+}
+
 diesel::joinable!(items -> categories (category_id));
 diesel::joinable!(items -> users (owner_id));
 diesel::joinable!(changes -> changesets (changeset_id));
@@ -182,3 +230,4 @@ diesel::joinable!(api_keys -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(
     users, categories, items, counters, changesets, changes, sessions, api_keys
 );
+diesel::allow_tables_to_appear_in_same_query!(webhooks, deliveries, changesets);

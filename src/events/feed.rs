@@ -19,6 +19,7 @@ use crate::error::Error;
 use crate::items;
 use crate::live::{Audience, Batch, Event};
 use crate::users;
+use crate::webhooks;
 
 /// How often the log is looked at for what nobody told.
 const LOOKED_AT_EVERY: Duration = Duration::from_millis(500);
@@ -139,6 +140,10 @@ pub fn events(conn: &mut Conn, happened: Vec<Happened>) -> Result<Vec<Event>, Er
                 Some(user) => object(user)?,
                 None => continue,
             },
+            (_, Entity::Webhook) => match webhooks::store::find(conn, one.entity_id)? {
+                Some(webhook) => object(&webhook)?,
+                None => continue,
+            },
             (_, Entity::ApiKey) => match api_keys::find(conn, one.entity_id)? {
                 Some(key) => object(&key)?,
                 None => continue,
@@ -167,6 +172,7 @@ fn audience_of(entity: Entity, id: i64, data: &Value) -> Audience {
         Entity::Item if data.get("is_active") == Some(&Value::Bool(true)) => Audience::All,
         Entity::Item => number("owner_id").map_or(Audience::Admins, Audience::Of),
         Entity::User => Audience::Of(id),
+        Entity::Webhook => Audience::Admins,
         Entity::ApiKey => number("user_id").map_or(Audience::Admins, Audience::Of),
     }
 }

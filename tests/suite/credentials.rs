@@ -88,6 +88,17 @@ const API: &[Expected] = &[
     row("POST /api/v1/api-keys", [401, 201, 201, 201, 201, 401]).keys([403, 403, 403]),
     row("GET /api/v1/api-keys/{id}", [401, 404, 404, 200, 200, 401]).keys([403, 403, 403]),
     row("DELETE /api/v1/api-keys/{id}", [401, 404, 404, 204, 204, 401]).keys([403, 403, 403]),
+    row("GET /api/v1/webhooks", [401, 403, 403, 403, 200, 401]).keys([403, 403, 200]),
+    row("POST /api/v1/webhooks", [401, 403, 403, 403, 201, 401]).keys([403, 403, 201]),
+    row("GET /api/v1/webhooks/{id}", [401, 403, 403, 403, 200, 401]).keys([403, 403, 200]),
+    row("PATCH /api/v1/webhooks/{id}", [401, 403, 403, 403, 200, 401]).keys([403, 403, 200]),
+    row("DELETE /api/v1/webhooks/{id}", [401, 403, 403, 403, 204, 401]).keys([403, 403, 204]),
+    row("POST /api/v1/webhooks/{id}/secret", [401, 403, 403, 403, 200, 401]).keys([403, 403, 200]),
+    row("POST /api/v1/webhooks/{id}/test", [401, 403, 403, 403, 202, 401]).keys([403, 403, 202]),
+    row("GET /api/v1/webhooks/{id}/deliveries", [401, 403, 403, 403, 200, 401]).keys([403, 403, 200]),
+    // What there is no delivery of is not sent again.
+    row("POST /api/v1/webhooks/{id}/deliveries/{delivery_id}/replay", [401, 403, 403, 403, 404, 401])
+        .keys([403, 403, 404]),
 ];
 
 /// Open to all: health, what pages need, the way in. What is sent as a credential does not matter here.
@@ -250,6 +261,8 @@ fn body_for(server: &Server, method: &str, pattern: &str, round: usize, category
         (_, "/api/v1/items/{id}/revert") => json!({"version": 1}),
         (_, "/api/v1/audit/{id}/revert") => json!({}),
         (_, "/api/v1/api-keys") => json!({"name": name, "scopes": ["read"]}),
+        ("POST", "/api/v1/webhooks") => json!({"url": "https://hooks.example.com/", "events": ["user.deleted"]}),
+        (_, pattern) if pattern.contains("/webhooks") => json!({"description": name}),
         (_, pattern) if pattern.contains("/users") => json!({"full_name": name}),
         (_, pattern) if pattern.contains("items") => json!({"name": name, "price": 1, "category_id": category}),
         _ => json!({"name": name}),
@@ -297,6 +310,11 @@ fn every_api_route_answers_each_credential_as_the_table_says(server: &Server) {
             if pattern.starts_with("/api/v1/audit/{id}") {
                 let newest = server.db().number("SELECT max(id) AS n FROM changesets");
                 path = pattern.replace("{id}", &newest.to_string());
+            }
+            if pattern.starts_with("/api/v1/webhooks/{id}") {
+                let body = json!({"url": "https://hooks.example.com/", "events": ["user.deleted"]});
+                let hook = server.admin().post("/api/v1/webhooks", &body).send().expect(201).data()["id"].to_string();
+                path = pattern.replace("{id}", &hook).replace("{delivery_id}", "999999");
             }
             let mut call = server.call(method, &path);
             if let Some(token) = token {

@@ -214,6 +214,11 @@ const IGNORE_IT: [&str; 7] = [
     "/api/v1/auth/password/change",
 ];
 
+fn new_webhook(server: &Server) -> i64 {
+    let body = json!({"url": "https://hooks.example.com/", "events": ["post.deleted"]});
+    server.admin().post("/api/v1/webhooks", &body).send().expect(201).data()["id"].as_i64().unwrap()
+}
+
 /// A good request of each other POST.
 fn good(server: &Server, pattern: &str) -> Option<(String, Value)> {
     let category = new_category(server, &format!("For {pattern}"));
@@ -228,12 +233,23 @@ fn good(server: &Server, pattern: &str) -> Option<(String, Value)> {
         "/api/v1/auth/register" => json!({"email": "self@example.com", "username": "self", "password": PASSWORD}),
         "/api/v1/api-keys" => json!({"name": "New", "scopes": ["read"]}),
         "/api/v1/items/{id}/revert" => json!({"version": 1}),
+        "/api/v1/webhooks" => json!({"url": "https://hooks.example.com/", "events": ["post.deleted"]}),
         // Nobody reads its body.
         "/api/v1/audit/{id}/revert" => json!({}),
+        pattern if pattern.starts_with("/api/v1/webhooks/{id}/") => json!({}),
         _ => return None,
     };
     let id = if pattern.starts_with("/api/v1/audit") {
         server.db().number("SELECT max(id) AS n FROM changesets")
+    } else if pattern.starts_with("/api/v1/webhooks/{id}") {
+        let hook = new_webhook(server);
+        server.db().execute(&format!(
+            "INSERT INTO deliveries (id, webhook_id, event_id, event, payload, state, attempts, created_at)
+             VALUES ({}, {hook}, 'evt_1', 'post.deleted', '{{}}', 'failed', 10, 4000000000000000)",
+            1_000 + hook
+        ));
+        let path = pattern.replace("{id}", &hook.to_string());
+        return Some((path.replace("{delivery_id}", &(1_000 + hook).to_string()), body));
     } else {
         item.id
     };
@@ -321,6 +337,7 @@ fn if_match_is_asked_for_after_who_may_and_what_is_there(kind: Kind) {
                 let body = json!({"name": format!("Key {walked}"), "scopes": ["read"]});
                 server.admin().post("/api/v1/api-keys", &body).send().expect(201).data()["id"].as_i64().unwrap()
             }
+            "webhooks" => new_webhook(&server),
             other => panic!("{pattern}: what is an id of {other}?"),
         };
         let at = |id: i64| pattern.replace("{id}", &id.to_string());

@@ -50,3 +50,4 @@ mod undo;
 mod unit_of_work;
 mod users;
 mod visibility;
+mod webhooks;

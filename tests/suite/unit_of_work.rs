@@ -17,11 +17,12 @@ on_both! {
 }
 
 /// Table and name of each entity, and the columns that are not its own to change: a login is no edit.
-const ENTITIES: [(&str, &str, &[&str]); 4] = [
+const ENTITIES: [(&str, &str, &[&str]); 5] = [
     ("users", "user", &["last_login_at"]),
     ("categories", "category", &[]),
     ("items", "item", &[]),
     ("api_keys", "api_key", &["last_used_at"]),
+    ("webhooks", "webhook", &["failing_since"]),
 ];
 
 struct State {
@@ -117,6 +118,31 @@ fn every_write_by_every_door_leaves_its_changes(server: &Server) {
             "api: category deleted",
             Box::new(|| {
                 server.admin().delete("/api/v1/categories/1").send().expect(204);
+            }),
+        ),
+        (
+            "api: webhook created",
+            Box::new(|| {
+                let body = json!({"url": "https://hooks.example.com/", "events": ["post.created"]});
+                server.admin().post("/api/v1/webhooks", &body).send().expect(201);
+            }),
+        ),
+        (
+            "api: webhook patched",
+            Box::new(|| {
+                server.admin().patch("/api/v1/webhooks/1", &json!({"description": "d"})).send().expect(200);
+            }),
+        ),
+        (
+            "api: secret of a webhook rotated",
+            Box::new(|| {
+                server.admin().post("/api/v1/webhooks/1/secret", &json!({})).send().expect(200);
+            }),
+        ),
+        (
+            "api: webhook deleted",
+            Box::new(|| {
+                server.admin().delete("/api/v1/webhooks/1").send().expect(204);
             }),
         ),
         (

@@ -1,19 +1,14 @@
-//! The secret that an authenticator app and the product share: how it is kept (AES-256-GCM, bound to its user),
+//! The secret that an authenticator app and the product share: how it is kept (`sealed`, bound to its user),
 //! shown once, and which step of time a code belongs to (RFC 6238: SHA-1, 6 digits, 30 seconds).
 
-use aes_gcm::aead::{Aead as _, KeyInit as _, Payload};
-use aes_gcm::{Aes256Gcm, Nonce};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
 use qrcodegen::{QrCode, QrCodeEcc};
 use rand::Rng as _;
 use totp_rs::{Builder, Totp};
 
 use crate::error::Error;
+use crate::sealed;
 use crate::time::Timestamp;
 
-/// The bytes of a nonce of AES-GCM.
-const NONCE: usize = 12;
 /// Light modules around a QR code (ISO/IEC 18004, 6.3.8).
 const QUIET: i32 = 4;
 
@@ -45,22 +40,12 @@ impl Secret {
     /// # Errors
     /// Never in practice.
     pub fn seal(&self, key: &[u8; 32], user_id: i64) -> Result<String, Error> {
-        let mut nonce = [0_u8; NONCE];
-        rand::rng().fill_bytes(&mut nonce);
-        let payload = Payload { msg: &self.0, aad: &bound_to(user_id) };
-        let sealed = Aes256Gcm::new(key.into())
-            .encrypt(Nonce::from_slice(&nonce), payload)
-            .map_err(|_| Error::Internal("a secret cannot be encrypted".to_owned()))?;
-        Ok(STANDARD_NO_PAD.encode([nonce.as_slice(), &sealed].concat()))
+        sealed::seal(&self.0, key, &bound_to(user_id))
     }
 
     /// Decrypted, if this key made it for this user.
     pub fn open(sealed: &str, key: &[u8; 32], user_id: i64) -> Option<Self> {
-        let bytes = STANDARD_NO_PAD.decode(sealed).ok()?;
-        let (nonce, sealed) = bytes.split_at_checked(NONCE)?;
-        let payload = Payload { msg: sealed, aad: &bound_to(user_id) };
-        let opened = Aes256Gcm::new(key.into()).decrypt(Nonce::from_slice(nonce), payload).ok()?;
-        opened.try_into().ok().map(Self)
+        sealed::open(sealed, key, &bound_to(user_id))?.try_into().ok().map(Self)
     }
 
     /// The step of time that a code belongs to: the current one, the one before or the one after.
@@ -98,8 +83,8 @@ impl Secret {
     }
 }
 
-fn bound_to(user_id: i64) -> Vec<u8> {
-    format!("user {user_id}").into_bytes()
+fn bound_to(user_id: i64) -> String {
+    format!("user {user_id}")
 }
 
 /// Each run of dark modules in a row as one bar.

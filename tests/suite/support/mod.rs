@@ -8,6 +8,7 @@ pub mod http;
 pub mod mail;
 pub mod postgres;
 pub mod proxy;
+pub mod receiver;
 pub mod redis;
 pub mod server;
 pub mod visitor;

@@ -305,6 +305,8 @@ pub struct Server {
 
 impl Server {
     pub fn start(place: Place) -> Server {
+        // The client of the tests is built with the product's, which brings TLS without saying whose.
+        let _installed = rustls::crypto::ring::default_provider().install_default();
         let mut child = place
             .command(&["serve"])
             .stdin(Stdio::null())
