@@ -7,6 +7,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use tokio::sync::{Notify, Semaphore};
 
+use crate::cache::Cache;
 use crate::caller::Caller;
 use crate::changes::Tx;
 use crate::config::{Config, Secret};
@@ -34,6 +35,8 @@ pub struct App {
     pub deliveries: Arc<Notify>,
     /// How much is too much.
     pub limits: Limits,
+    /// Answers that may be a little old.
+    pub cache: Cache,
     /// Who may import: a few at once, the others wait.
     pub imports: Arc<Semaphore>,
     /// By [`KeyUse`], made once: each is an HMAC.
@@ -98,7 +101,10 @@ impl App {
         let keys = KeyUse::ALL.map(|key_use| key_use.derive(secret));
         let limits_key = hmac_sha256(secret.expose(), b"stockroom limits 1");
         let limits = Limits::new(&config, limits_key).map_err(Error::Internal)?;
+        let cache_key = hmac_sha256(secret.expose(), b"stockroom cache 1");
+        let cache = Cache::new(&config, cache_key).map_err(Error::Internal)?;
         Ok(Arc::new(Self {
+            cache,
             config,
             db,
             limits,

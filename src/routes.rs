@@ -15,7 +15,7 @@ use crate::auth::{identify, sessions};
 use crate::config::Config;
 use crate::error::Error;
 use crate::web::{assets, idempotency, rate_limit};
-use crate::{audit, auth, categories, events, items, users, webhooks};
+use crate::{audit, auth, categories, dashboard, events, items, users, webhooks};
 
 /// One route of the map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +104,10 @@ routes!(AUDIT, register_audit, "/api/v1/audit", {
     "" => { GET audit::api::list }
     "/{id}" => { GET audit::api::get }
     "/{id}/revert" => { POST audit::api::revert }
+});
+
+routes!(STATS, register_stats, "/api/v1/stats", {
+    "" => { GET dashboard::api::stats }
 });
 
 routes!(CATEGORIES, register_categories, "/api/v1/categories", {
@@ -214,8 +218,10 @@ routes!(USER_PAGES, register_user_pages, "/admin/users", {
 
 /// Every route, in the order of the map.
 pub fn table() -> impl Iterator<Item = Route> {
-    let parts: [&'static [Route]; 13] =
-        [ITEMS, CATEGORIES, USERS, AUDIT, AUTH, API_KEYS, WEBHOOKS, EVENTS, HEALTH, ROOT, ENTRANCE, PAGES, USER_PAGES];
+    let parts: [&'static [Route]; 14] = [
+        ITEMS, STATS, CATEGORIES, USERS, AUDIT, AUTH, API_KEYS, WEBHOOKS, EVENTS, HEALTH, ROOT, ENTRANCE, PAGES,
+        USER_PAGES,
+    ];
     let assets = Route { method: "GET", path: "/static/{version}/{file}", handler: "web::assets::file" };
     let trimmed = |route: &Route| Route {
         handler: route.handler.trim_start_matches("::").trim_start_matches("crate::"),
@@ -233,6 +239,7 @@ pub fn register(cfg: &mut ServiceConfig, app: &Arc<App>) {
             .wrap(Condition::new(!app.config.cors_origins.is_empty(), cors(&app.config)))
             .service(web::scope("/items").configure(register_items))
             .service(web::scope("/categories").configure(register_categories))
+            .service(web::scope("/stats").configure(register_stats))
             .service(web::scope("/users").configure(register_users))
             .service(web::scope("/audit").configure(register_audit))
             .service(web::scope("/auth").configure(register_auth))

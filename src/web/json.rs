@@ -140,6 +140,15 @@ pub fn one<T: Serialize>(message: &str, data: &T) -> HttpResponse {
     answer(HttpResponse::Ok(), &One { success: true, message, data })
 }
 
+/// The text of an answer with one thing: to be kept.
+///
+/// # Errors
+/// Never in practice: when it cannot be written as JSON.
+pub fn text_of_one<T: Serialize>(message: &str, data: &T) -> Result<String, Error> {
+    serde_json::to_string(&One { success: true, message, data })
+        .map_err(|e| Error::Internal(format!("an answer cannot be written: {e}")))
+}
+
 /// An answer that says what was done and has nothing to show.
 pub fn done(status: StatusCode, message: &str) -> HttpResponse {
     answer(HttpResponse::build(status), &One { success: true, message, data: &() })

@@ -56,6 +56,7 @@ const API: &[Expected] = &[
     row("GET /api/v1/audit", [401, 403, 403, 403, 200, 401]).keys([403, 403, 200]),
     row("GET /api/v1/audit/{id}", [401, 403, 403, 403, 200, 401]).keys([403, 403, 200]),
     row("POST /api/v1/audit/{id}/revert", [401, 403, 403, 403, 200, 401]).keys([403, 403, 200]),
+    row("GET /api/v1/stats", [200, 200, 200, 200, 200, 401]).keys([200, 200, 200]),
     row("GET /api/v1/categories", [200, 200, 200, 200, 200, 401]).keys([200, 200, 200]),
     row("POST /api/v1/categories", [401, 403, 403, 403, 201, 401]).keys([403, 403, 201]),
     row("GET /api/v1/categories/{id}", [200, 200, 200, 200, 200, 401]).keys([200, 200, 200]),

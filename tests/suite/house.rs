@@ -9,7 +9,7 @@ use std::{
 /// The floors, from the ground up; an import only ever points down. Files of the ground share theirs.
 const FLOORS: &[(u8, &[&str])] = &[
     (1, &["caller", "config", "decimal", "error", "fields", "live", "sealed", "search", "time"]),
-    (2, &["db", "limits", "storage"]),
+    (2, &["cache", "db", "limits", "storage"]),
     (3, &["jobs"]),
     (4, &["mail", "changes"]),
     (5, &["app"]),

@@ -42,6 +42,7 @@ mod refresh;
 mod search;
 mod sessions;
 mod setup;
+mod stats;
 mod tokens;
 mod transfer;
 mod transport;

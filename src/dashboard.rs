@@ -1,0 +1,6 @@
+//! The catalogue in figures.
+
+pub mod api;
+pub mod model;
+pub mod service;
+pub mod store;
