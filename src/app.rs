@@ -15,6 +15,7 @@ use crate::db::{Conn, Db};
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::live::Hub;
+use crate::storage::Storage;
 
 /// So many imports at once.
 const IMPORTS: usize = 2;
@@ -33,6 +34,8 @@ pub struct App {
     pub jobs: Arc<Notify>,
     /// Told when webhooks have something to be told of.
     pub deliveries: Arc<Notify>,
+    /// Where uploads lie.
+    pub storage: Storage,
     /// How much is too much.
     pub limits: Limits,
     /// Answers that may be a little old.
@@ -103,9 +106,11 @@ impl App {
         let limits = Limits::new(&config, limits_key).map_err(Error::Internal)?;
         let cache_key = hmac_sha256(secret.expose(), b"stockroom cache 1");
         let cache = Cache::new(&config, cache_key).map_err(Error::Internal)?;
+        let storage = Storage::new(config.data_dir.join("uploads"));
         Ok(Arc::new(Self {
             cache,
             config,
+            storage,
             db,
             limits,
             live: Arc::default(),

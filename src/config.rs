@@ -111,6 +111,10 @@ pub struct Config {
     pub redis_url: Option<RedisUrl>,
     /// `WEBHOOK_ALLOW_PRIVATE`
     pub webhook_allow_private: bool,
+    /// `MAX_UPLOAD_BYTES`
+    pub max_upload_bytes: usize,
+    /// `UPLOAD_QUOTA_BYTES`; 0 for no limit
+    pub upload_quota_bytes: i64,
     /// `WORKERS`
     pub workers: usize,
     /// `RUST_LOG`
@@ -200,6 +204,8 @@ impl Config {
         let rate_limit_per_minute = r.number("RATE_LIMIT_PER_MINUTE", 0, 1_000_000);
         let redis_url = r.read("REDIS_URL", RedisUrl::parse);
         let webhook_allow_private = r.boolean("WEBHOOK_ALLOW_PRIVATE");
+        let max_upload_bytes = r.number("MAX_UPLOAD_BYTES", 1_024, 1 << 40);
+        let upload_quota_bytes = r.number("UPLOAD_QUOTA_BYTES", 0, 1 << 50);
         let workers = r.read("WORKERS", |text| match text {
             "" => Ok(std::thread::available_parallelism().map_or(1, std::num::NonZero::get)),
             text => match text.parse::<usize>() {
@@ -240,6 +246,8 @@ impl Config {
                 rate_limit_per_minute: rate_limit_per_minute?,
                 redis_url: redis_url?,
                 webhook_allow_private: webhook_allow_private?,
+                max_upload_bytes: max_upload_bytes?,
+                upload_quota_bytes: upload_quota_bytes?,
                 workers: workers?,
                 log_filter: log_filter?,
                 log_format: log_format?,

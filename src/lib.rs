@@ -8,14 +8,15 @@
 //!    moments), [`search`] (how text becomes words),
 //!    [`sealed`] (how secrets lie).
 //! 2. [`db`]: one connection type for SQLite and PostgreSQL, pools, the single writer with group commit.
-//!    [`limits`]: how many requests and wrong passwords are too many, counted here or in Redis; [`cache`]:
+//!    [`storage`]: where uploads lie; [`limits`]: how many requests and wrong passwords are too many, counted here or in Redis; [`cache`]:
 //!    answers that may be a little old, kept likewise.
 //! 3. [`jobs`]: the durable queue, [`changes`]: the unit of work. Everything that writes goes through
 //!    [`changes::Tx`]. [`mail`]: how mail is sent.
 //! 4. [`app`]: what a handler is given: `look_up`, `read`, `write`.
 //! 5. [`web`]: what the HTTP side of all features shares.
 //! 6. The slices, each with the same rooms (`model`, `store`, `service`, `api`, `pages`): [`users`],
-//!    [`categories`], [`items`], [`webhooks`], [`dashboard`]; above them [`auth`] and [`audit`], which know other slices.
+//!    [`categories`], [`items`], [`posts`], [`uploads`], [`webhooks`], [`dashboard`]; above them [`auth`] and
+//!    [`audit`], which know other slices.
 //! 7. [`routes`]: the map of every URL. [`server`]: from settings to a socket. [`cli`]: the commands.
 //!
 //! The way of a request: route → caller → parse → `app.look_up | read | write` (store or service) → answer.
@@ -40,11 +41,14 @@ pub mod jobs;
 pub mod limits;
 pub mod live;
 pub mod mail;
+pub mod posts;
 pub mod routes;
 pub mod sealed;
 pub mod search;
 pub mod server;
+pub mod storage;
 pub mod time;
+pub mod uploads;
 pub mod users;
 pub mod web;
 pub mod webhooks;

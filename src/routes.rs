@@ -15,7 +15,7 @@ use crate::auth::{identify, sessions};
 use crate::config::Config;
 use crate::error::Error;
 use crate::web::{assets, idempotency, rate_limit};
-use crate::{audit, auth, categories, dashboard, events, items, users, webhooks};
+use crate::{audit, auth, categories, dashboard, events, items, posts, uploads, users, webhooks};
 
 /// One route of the map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,6 +113,20 @@ routes!(STATS, register_stats, "/api/v1/stats", {
 routes!(CATEGORIES, register_categories, "/api/v1/categories", {
     "" => { GET categories::api::list, POST categories::api::create }
     "/{id}" => { GET categories::api::get, PUT categories::api::replace, PATCH categories::api::patch, DELETE categories::api::delete }
+});
+
+routes!(POSTS, register_posts, "/api/v1/posts", {
+    "" => { GET posts::api::list, POST posts::api::create }
+    "/{id}" => { GET posts::api::get, PUT posts::api::replace, PATCH posts::api::patch, DELETE posts::api::delete }
+    "/{id}/publish" => { POST posts::api::publish }
+    "/{id}/unpublish" => { POST posts::api::unpublish }
+});
+
+routes!(UPLOADS, register_uploads, "/api/v1/uploads", {
+    "" => { GET uploads::api::list, POST uploads::api::create }
+    "/{id}" => { GET uploads::api::get, DELETE uploads::api::delete }
+    "/{id}/content" => { GET uploads::api::content }
+    "/{id}/thumbnail" => { GET uploads::api::thumbnail }
 });
 
 routes!(USERS, register_users, "/api/v1/users", {
@@ -218,9 +232,9 @@ routes!(USER_PAGES, register_user_pages, "/admin/users", {
 
 /// Every route, in the order of the map.
 pub fn table() -> impl Iterator<Item = Route> {
-    let parts: [&'static [Route]; 14] = [
-        ITEMS, STATS, CATEGORIES, USERS, AUDIT, AUTH, API_KEYS, WEBHOOKS, EVENTS, HEALTH, ROOT, ENTRANCE, PAGES,
-        USER_PAGES,
+    let parts: [&'static [Route]; 16] = [
+        ITEMS, STATS, CATEGORIES, POSTS, UPLOADS, USERS, AUDIT, AUTH, API_KEYS, WEBHOOKS, EVENTS, HEALTH, ROOT,
+        ENTRANCE, PAGES, USER_PAGES,
     ];
     let assets = Route { method: "GET", path: "/static/{version}/{file}", handler: "web::assets::file" };
     let trimmed = |route: &Route| Route {
@@ -240,6 +254,8 @@ pub fn register(cfg: &mut ServiceConfig, app: &Arc<App>) {
             .service(web::scope("/items").configure(register_items))
             .service(web::scope("/categories").configure(register_categories))
             .service(web::scope("/stats").configure(register_stats))
+            .service(web::scope("/posts").configure(register_posts))
+            .service(web::scope("/uploads").configure(register_uploads))
             .service(web::scope("/users").configure(register_users))
             .service(web::scope("/audit").configure(register_audit))
             .service(web::scope("/auth").configure(register_auth))

@@ -23,6 +23,7 @@ use crate::jobs::worker::{Worker, Working};
 use crate::mail::Mailer;
 use crate::routes;
 use crate::time::Timestamp;
+use crate::uploads;
 use crate::users::hashing::Hashing;
 use crate::web::front::front;
 use crate::web::idempotency;
@@ -62,8 +63,10 @@ impl Server {
         migrate::prepare(&config.database)?;
         let app = App::open(config, &secret).map_err(|e| e.to_string())?;
         let config = &app.config;
+        let alone = matches!(config.database, DatabaseUrl::Sqlite(_));
         let setup_token = {
             let mut conn = pool::open(&config.database, pool::Access::Read).map_err(|e| e.to_string())?;
+            uploads::jobs::sweep(&mut conn, &app.storage, alone).map_err(|e| e.to_string())?;
             service::open_setup(&app, &mut conn).map_err(|e| e.to_string())?
         };
         let hashing = Data::new(Hashing::new(config.bcrypt_cost).map_err(|e| e.to_string())?);
@@ -73,7 +76,7 @@ impl Server {
         let tokens = Data::new(tokens.map_err(|e| e.to_string())?);
         let worker = Worker::new(Arc::clone(&app.db), Arc::clone(&app.jobs));
         let worker = mails::handle(worker, &app, &tokens, &Mailer::new(config)?);
-        let alone = matches!(config.database, DatabaseUrl::Sqlite(_));
+        let worker = uploads::jobs::handle(worker, &app);
         let at = (config.host, config.port);
         let (workers, threads) = (config.workers, crate::db::Db::blocking_threads(config));
         let shared = Arc::clone(&app);

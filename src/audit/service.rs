@@ -15,6 +15,8 @@ use crate::error::Error;
 use crate::fields::FieldErrors;
 use crate::items;
 use crate::items::model::Item;
+use crate::posts::model::Post;
+use crate::uploads::model::Upload;
 use crate::users::model::User;
 use crate::web::idempotency::Claim;
 use crate::web::json::Answer;
@@ -114,6 +116,8 @@ impl Undo {
                     Some(Entity::Category) => undo::check::<Category>(conn, run, &self.coming, self.force)?,
                     Some(Entity::User) => undo::check::<User>(conn, run, &self.coming, self.force)?,
                     Some(Entity::Webhook) => undo::check::<Webhook>(conn, run, &self.coming, self.force)?,
+                    Some(Entity::Post) => undo::check::<Post>(conn, run, &self.coming, self.force)?,
+                    Some(Entity::Upload) => undo::check::<Upload>(conn, run, &self.coming, self.force)?,
                     // A key that was shown or ended stays so.
                     Some(Entity::ApiKey) | None => (0, Vec::new()),
                 };
@@ -133,6 +137,8 @@ impl Undo {
                 Some(Entity::Category) => undo::take_back::<Category>(tx, run, &self.coming, self.force)?,
                 Some(Entity::User) => undo::take_back::<User>(tx, run, &self.coming, self.force)?,
                 Some(Entity::Webhook) => undo::take_back::<Webhook>(tx, run, &self.coming, self.force)?,
+                Some(Entity::Post) => undo::take_back::<Post>(tx, run, &self.coming, self.force)?,
+                Some(Entity::Upload) => undo::take_back::<Upload>(tx, run, &self.coming, self.force)?,
                 Some(Entity::ApiKey) | None => (0, Vec::new()),
             };
             count += more;

@@ -16,6 +16,10 @@ pub enum Entity {
     Category,
     /// An item.
     Item,
+    /// A post.
+    Post,
+    /// An upload.
+    Upload,
     /// An API key.
     ApiKey,
     /// A webhook.
@@ -29,13 +33,16 @@ impl Entity {
             Self::User => "user",
             Self::Category => "category",
             Self::Item => "item",
+            Self::Post => "post",
+            Self::Upload => "upload",
             Self::ApiKey => "api_key",
             Self::Webhook => "webhook",
         }
     }
 
     /// All kinds.
-    pub const ALL: [Entity; 5] = [Entity::User, Entity::Category, Entity::Item, Entity::ApiKey, Entity::Webhook];
+    pub const ALL: [Entity; 7] =
+        [Entity::User, Entity::Category, Entity::Item, Entity::Post, Entity::Upload, Entity::ApiKey, Entity::Webhook];
 
     /// As it is stored.
     pub fn parse(text: &str) -> Option<Self> {
@@ -45,8 +52,8 @@ impl Entity {
     /// Whether webhooks are told of its changes.
     pub fn is_told_of(self) -> bool {
         match self {
-            Self::User | Self::Category | Self::Item => true,
-            Self::ApiKey | Self::Webhook => false,
+            Self::User | Self::Category | Self::Item | Self::Post => true,
+            Self::Upload | Self::ApiKey | Self::Webhook => false,
         }
     }
 
@@ -56,6 +63,8 @@ impl Entity {
             Self::User => "users",
             Self::Category => "categories",
             Self::Item => "items",
+            Self::Post => "posts",
+            Self::Upload => "uploads",
             Self::ApiKey => "API keys",
             Self::Webhook => "webhooks",
         };

@@ -41,7 +41,7 @@ pub const SETTINGS: &[Setting] = &[
         "The database; by default stockroom.db in DATA_DIR",
     ),
     setting("DATABASE_POOL_SIZE", "16", "1 to 200", "Connections to PostgreSQL"),
-    setting("DATA_DIR", "data", "a folder", "Where the SQLite file and the secret key lie"),
+    setting("DATA_DIR", "data", "a folder", "Where the SQLite file, the secret key and the uploads lie"),
     setting(
         "SECRET_KEY",
         "",
@@ -59,7 +59,12 @@ pub const SETTINGS: &[Setting] = &[
     setting("SESSION_IDLE_MINUTES", "30", "1 to 1440", "After how long without use a browser session ends"),
     setting("SESSION_MAX_HOURS", "12", "1 to 720", "After how long a browser session ends in any case"),
     setting("BCRYPT_COST", "12", "4 to 15", "The work for hashing a password; each step doubles it"),
-    setting("PUBLIC_READ", "true", "true or false", "Whether anonymous callers may read active items and categories"),
+    setting(
+        "PUBLIC_READ",
+        "true",
+        "true or false",
+        "Whether anonymous callers may read active items, categories and published posts",
+    ),
     setting(
         "REQUIRE_IF_MATCH",
         "false",
@@ -102,6 +107,13 @@ pub const SETTINGS: &[Setting] = &[
         "false",
         "true or false",
         "Whether webhooks may lead into private networks, and to ports below 1024 other than 80 and 443",
+    ),
+    setting("MAX_UPLOAD_BYTES", "10485760", "1024 to 1099511627776", "How large an upload may be; by default 10 MiB"),
+    setting(
+        "UPLOAD_QUOTA_BYTES",
+        "1073741824",
+        "0 to 1125899906842624",
+        "How much a user's uploads may take; by default 1 GiB, 0 for no limit",
     ),
     setting("WORKERS", "", "1 to 256", "Threads that answer requests; by default one a core"),
     setting("RUST_LOG", "info", "a filter of env_logger", "What is logged"),

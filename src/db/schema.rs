@@ -52,6 +52,36 @@ diesel::table! {
 }
 
 diesel::table! {
+    posts (id) {
+        id -> BigInt,
+        title -> Text,
+        title_key -> Text,
+        content -> Text,
+        published -> Bool,
+        published_at -> Nullable<BigInt>,
+        author_id -> BigInt,
+        version -> BigInt,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    uploads (id) {
+        id -> BigInt,
+        key -> Text,
+        filename -> Text,
+        content_type -> Text,
+        size -> BigInt,
+        sha256 -> Text,
+        owner_id -> BigInt,
+        thumbnail -> Nullable<Text>,
+        version -> BigInt,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
     counters (name, shard) {
         name -> Text,
         shard -> Integer,

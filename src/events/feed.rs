@@ -18,6 +18,9 @@ use crate::db::{Conn, pool};
 use crate::error::Error;
 use crate::items;
 use crate::live::{Audience, Batch, Event};
+use crate::posts;
+use crate::uploads;
+use crate::uploads::model::Shown;
 use crate::users;
 use crate::webhooks;
 
@@ -120,6 +123,8 @@ pub fn events(conn: &mut Conn, happened: Vec<Happened>) -> Result<Vec<Event>, Er
     let items = items::store::batch::find_all(conn, &ids(Entity::Item))?;
     let categories = categories::store::find_all(conn, &ids(Entity::Category))?;
     let users = users::store::find_all(conn, &ids(Entity::User))?;
+    let posts = posts::store::find_all(conn, &ids(Entity::Post), false)?;
+    let uploads = uploads::store::find_all(conn, &ids(Entity::Upload), false)?;
     let mut events = Vec::with_capacity(happened.len());
     for one in happened {
         let data = match (one.action, one.entity) {
@@ -142,6 +147,14 @@ pub fn events(conn: &mut Conn, happened: Vec<Happened>) -> Result<Vec<Event>, Er
             },
             (_, Entity::Webhook) => match webhooks::store::find(conn, one.entity_id)? {
                 Some(webhook) => object(&webhook)?,
+                None => continue,
+            },
+            (_, Entity::Post) => match posts.iter().find(|post| post.id == one.entity_id) {
+                Some(post) => object(post)?,
+                None => continue,
+            },
+            (_, Entity::Upload) => match uploads.iter().find(|upload| upload.id == one.entity_id) {
+                Some(upload) => object(&Shown::from(upload))?,
                 None => continue,
             },
             (_, Entity::ApiKey) => match api_keys::find(conn, one.entity_id)? {
@@ -171,6 +184,9 @@ fn audience_of(entity: Entity, id: i64, data: &Value) -> Audience {
         Entity::Category => Audience::All,
         Entity::Item if data.get("is_active") == Some(&Value::Bool(true)) => Audience::All,
         Entity::Item => number("owner_id").map_or(Audience::Admins, Audience::Of),
+        Entity::Post if data.get("published") == Some(&Value::Bool(true)) => Audience::All,
+        Entity::Post => number("author_id").map_or(Audience::Admins, Audience::Of),
+        Entity::Upload => number("owner_id").map_or(Audience::Admins, Audience::Of),
         Entity::User => Audience::Of(id),
         Entity::Webhook => Audience::Admins,
         Entity::ApiKey => number("user_id").map_or(Audience::Admins, Audience::Of),

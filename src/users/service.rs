@@ -11,7 +11,9 @@ use crate::changes::{Entity, Expected, Tx, history};
 use crate::db::{Conn, unique};
 use crate::error::Error;
 use crate::items;
+use crate::posts;
 use crate::time::Timestamp;
+use crate::uploads;
 use crate::web::sorted::Span;
 
 /// Adds a user; one without a password is invited by mail. Whether the caller may is for the door to say: the
@@ -137,10 +139,45 @@ pub fn update(tx: &mut Tx<'_>, id: i64, input: UserInput, expected: &Expected) -
     Ok(after)
 }
 
+/// What a user owns: it keeps them from being removed until somebody takes it over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Owned {
+    items: i64,
+    posts: i64,
+    uploads: i64,
+}
+
+impl Owned {
+    /// "12 items and 1 post", or nothing for nothing.
+    pub fn in_words(&self) -> Option<String> {
+        let counts = [(self.items, Entity::Item), (self.posts, Entity::Post), (self.uploads, Entity::Upload)];
+        let there = counts.into_iter().filter(|(count, _)| *count > 0);
+        let parts: Vec<String> =
+            there.map(|(count, entity)| entity.counted(usize::try_from(count).unwrap_or(usize::MAX))).collect();
+        match parts.as_slice() {
+            [] => None,
+            [one] => Some(one.clone()),
+            [first @ .., last] => Some(format!("{} and {last}", first.join(", "))),
+        }
+    }
+}
+
+/// How much a user owns.
+///
+/// # Errors
+/// Only the database's.
+pub fn owned(conn: &mut Conn, id: i64) -> Result<Owned, Error> {
+    Ok(Owned {
+        items: items::store::count_of(conn, id)?,
+        posts: posts::store::count_of(conn, id)?,
+        uploads: uploads::store::count_of(conn, id)?,
+    })
+}
+
 /// Removes a user. What they own goes to another user, or keeps them from being removed.
 ///
 /// # Errors
-/// 403, 404, 409 for who owns items or is the last active admin, 412, 422 for nobody to give them to.
+/// 403, 404, 409 for who owns anything or is the last active admin, 412, 422 for nobody to give them to.
 pub fn delete(tx: &mut Tx<'_>, id: i64, expected: &Expected, reassign_to: Option<i64>) -> Result<(), Error> {
     if !tx.caller.is_admin() {
         return Err(tx.caller.refusal("delete users"));
@@ -157,7 +194,7 @@ pub fn delete(tx: &mut Tx<'_>, id: i64, expected: &Expected, reassign_to: Option
 /// Removes a user who is locked for it, and gives what they own to another.
 ///
 /// # Errors
-/// 409 for who owns items or is the last active admin, 422 for nobody to give them to.
+/// 409 for who owns anything or is the last active admin, 422 for nobody to give them to.
 pub(super) fn remove(tx: &mut Tx<'_>, before: &User, reassign_to: Option<i64>) -> Result<(), Error> {
     let id = before.id;
     keep_an_admin(tx, id, false)?;
@@ -167,12 +204,13 @@ pub(super) fn remove(tx: &mut Tx<'_>, before: &User, reassign_to: Option<i64>) -
                 return Err(Error::field("reassign_to", "unknown", "must be the id of another user"));
             }
             items::service::reassign(tx, id, to)?;
+            posts::service::reassign(tx, id, to)?;
+            uploads::service::reassign(tx, id, to)?;
         }
         None => {
-            let owned = items::store::count_of(tx.conn, id)?;
-            if owned > 0 {
-                let detail =
-                    format!("{} still owns {owned} items. Give them to somebody with reassign_to.", before.username);
+            let owned = owned(tx.conn, id)?;
+            if let Some(words) = owned.in_words() {
+                let detail = format!("{} still owns {words}. Give them to somebody with reassign_to.", before.username);
                 return Err(Error::Conflict { detail, field: None });
             }
         }

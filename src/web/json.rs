@@ -28,6 +28,9 @@ use crate::fields::Input;
 pub const LARGEST_BODY: usize = 256 * 1024;
 /// A body of many things at once: a hundred items with the longest texts, every character of them escaped.
 pub const LARGEST_BULK: usize = 1024 * 1024;
+/// A body with one long text in it may have so many: 100 000 characters, each written as an escape (`\u0001`, or
+/// two of them) and not as itself.
+pub const LARGEST_LONG_BODY: usize = 1_280 * 1024;
 /// A body must be there in this time,
 const SLOWEST_BODY: Duration = Duration::from_secs(30);
 /// and come with so many bytes a second,
@@ -46,6 +49,20 @@ impl FromRequest for Object {
     fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (req, payload) = (req.clone(), payload.take());
         Box::pin(async move { parse_object(&read_json(&req, payload, LARGEST_BODY).await?).map(Self) })
+    }
+}
+
+/// A JSON object with a long text in it: of up to [`LARGEST_LONG_BODY`] bytes.
+#[derive(Debug, Clone)]
+pub struct LongObject(pub Input);
+
+impl FromRequest for LongObject {
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Error>>>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (req, payload) = (req.clone(), payload.take());
+        Box::pin(async move { parse_object(&read_json(&req, payload, LARGEST_LONG_BODY).await?).map(Self) })
     }
 }
 

@@ -14,7 +14,7 @@ use crate::db::Conn;
 use crate::db::effects::counter;
 use crate::error::Error;
 use crate::time::Timestamp;
-use crate::{categories, items, users};
+use crate::{categories, items, posts, users};
 
 /// A thing as it is now: its version and its fields.
 type Present = (i64, Map<String, Value>);
@@ -119,7 +119,8 @@ fn load(conn: &mut Conn, entity: Entity, ids: &[i64]) -> Result<HashMap<i64, Pre
         Entity::Item => fields_of(items::store::batch::find_all(conn, ids)?),
         Entity::Category => fields_of(categories::store::find_all(conn, ids)?),
         Entity::User => fields_of(users::store::find_all(conn, ids)?),
-        Entity::ApiKey | Entity::Webhook => HashMap::new(),
+        Entity::Post => fields_of(posts::store::find_all(conn, ids, false)?),
+        Entity::Upload | Entity::ApiKey | Entity::Webhook => HashMap::new(),
     })
 }
 

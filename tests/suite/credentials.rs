@@ -63,6 +63,20 @@ const API: &[Expected] = &[
     row("PUT /api/v1/categories/{id}", [401, 403, 403, 403, 200, 401]).keys([403, 403, 200]),
     row("PATCH /api/v1/categories/{id}", [401, 403, 403, 403, 200, 401]).keys([403, 403, 200]),
     row("DELETE /api/v1/categories/{id}", [401, 403, 403, 403, 204, 401]).keys([403, 403, 204]),
+    row("GET /api/v1/posts", [200, 200, 200, 200, 200, 401]).keys([200, 200, 200]),
+    row("POST /api/v1/posts", [401, 403, 201, 201, 201, 401]).keys([403, 201, 201]),
+    row("GET /api/v1/posts/{id}", [200, 200, 200, 200, 200, 401]).keys([200, 200, 200]),
+    row("PUT /api/v1/posts/{id}", [401, 403, 403, 200, 200, 401]).keys([403, 403, 200]),
+    row("PATCH /api/v1/posts/{id}", [401, 403, 403, 200, 200, 401]).keys([403, 403, 200]),
+    row("DELETE /api/v1/posts/{id}", [401, 403, 403, 204, 204, 401]).keys([403, 403, 204]),
+    row("POST /api/v1/posts/{id}/publish", [401, 403, 403, 200, 200, 401]).keys([403, 403, 200]),
+    row("POST /api/v1/posts/{id}/unpublish", [401, 403, 403, 200, 200, 401]).keys([403, 403, 200]),
+    row("GET /api/v1/uploads", [401, 200, 200, 200, 200, 401]).keys([200, 200, 200]),
+    row("POST /api/v1/uploads", [401, 403, 201, 201, 201, 401]).keys([403, 201, 201]),
+    row("GET /api/v1/uploads/{id}", [404, 404, 404, 200, 200, 401]).keys([404, 404, 200]),
+    row("GET /api/v1/uploads/{id}/content", [404, 404, 404, 200, 200, 401]).keys([404, 404, 200]),
+    row("GET /api/v1/uploads/{id}/thumbnail", [404, 404, 404, 200, 200, 401]).keys([404, 404, 200]),
+    row("DELETE /api/v1/uploads/{id}", [401, 404, 404, 204, 204, 401]).keys([403, 404, 204]),
     row("POST /api/v1/auth/login", [200, 200, 200, 200, 200, 401]).keys([403, 403, 403]),
     row("POST /api/v1/auth/token", [200, 200, 200, 200, 200, 401]).keys([403, 403, 403]),
     row("POST /api/v1/auth/register", [201, 201, 201, 201, 201, 401]).keys([403, 403, 403]),
@@ -264,6 +278,7 @@ fn body_for(server: &Server, method: &str, pattern: &str, round: usize, category
         (_, "/api/v1/api-keys") => json!({"name": name, "scopes": ["read"]}),
         ("POST", "/api/v1/webhooks") => json!({"url": "https://hooks.example.com/", "events": ["user.deleted"]}),
         (_, pattern) if pattern.contains("/webhooks") => json!({"description": name}),
+        (_, "/api/v1/posts" | "/api/v1/posts/{id}") => json!({"title": name, "content": "Text"}),
         (_, pattern) if pattern.contains("/users") => json!({"full_name": name}),
         (_, pattern) if pattern.contains("items") => json!({"name": name, "price": 1, "category_id": category}),
         _ => json!({"name": name}),
@@ -308,6 +323,19 @@ fn every_api_route_answers_each_credential_as_the_table_says(server: &Server) {
             if pattern.starts_with("/api/v1/users/{id}") {
                 path = user_path(server, method, pattern, round);
             }
+            if pattern.starts_with("/api/v1/uploads/{id}") {
+                let id = crate::uploads::upload(server, Who::User, "a.png", &crate::uploads::png(4, 4))
+                    .expect(201)
+                    .data()["id"]
+                    .clone();
+                path = pattern.replace("{id}", &id.to_string());
+                crate::uploads::thumbnail_of(server, &id);
+            }
+            if pattern.starts_with("/api/v1/posts/{id}") {
+                let body = json!({"title": "News", "content": "Text", "published": true});
+                let made = server.user().post("/api/v1/posts", &body).send().expect(201).data();
+                path = pattern.replace("{id}", &made["id"].to_string());
+            }
             if pattern.starts_with("/api/v1/audit/{id}") {
                 let newest = server.db().number("SELECT max(id) AS n FROM changesets");
                 path = pattern.replace("{id}", &newest.to_string());
@@ -323,6 +351,10 @@ fn every_api_route_answers_each_credential_as_the_table_says(server: &Server) {
             }
             if let Some(body) = body_for(server, method, pattern, round, category) {
                 call = call.json(&body);
+            }
+            if expected.route == "POST /api/v1/uploads" {
+                let (kind, body) = crate::uploads::multipart(&[("file", Some("a.png"), &crate::uploads::png(4, 4))]);
+                call = call.body(&kind, body);
             }
             let answer = call.send();
             if answer.status != status {

@@ -331,7 +331,7 @@ fn who_owns_items_is_deleted_once_an_heir_is_chosen(server: &Server) {
     assert_eq!(form.value("reassign_to"), Some("1"));
     form.remove("reassign_to");
     let refused = visitor.submit(&form).expect(409);
-    assert!(refused.page.error_at("reassign_to").unwrap().starts_with("Choose who takes the items over"));
+    assert!(refused.page.error_at("reassign_to").unwrap().starts_with("Choose who takes that over"));
     for nobody in ["2", "999", "x"] {
         form.set("reassign_to", nobody);
         visitor.submit(&form).expect(422).says("must be the id of another user");

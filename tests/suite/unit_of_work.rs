@@ -17,12 +17,14 @@ on_both! {
 }
 
 /// Table and name of each entity, and the columns that are not its own to change: a login is no edit.
-const ENTITIES: [(&str, &str, &[&str]); 5] = [
+const ENTITIES: [(&str, &str, &[&str]); 7] = [
     ("users", "user", &["last_login_at"]),
     ("categories", "category", &[]),
     ("items", "item", &[]),
     ("api_keys", "api_key", &["last_used_at"]),
     ("webhooks", "webhook", &["failing_since"]),
+    ("posts", "post", &[]),
+    ("uploads", "upload", &["thumbnail"]),
 ];
 
 struct State {
@@ -143,6 +145,43 @@ fn every_write_by_every_door_leaves_its_changes(server: &Server) {
             "api: webhook deleted",
             Box::new(|| {
                 server.admin().delete("/api/v1/webhooks/1").send().expect(204);
+            }),
+        ),
+        (
+            "api: post created",
+            Box::new(|| {
+                let body = json!({"title": "News", "content": "Text"});
+                server.user().post("/api/v1/posts", &body).send().expect(201);
+            }),
+        ),
+        (
+            "api: post patched",
+            Box::new(|| {
+                server.user().patch("/api/v1/posts/1", &json!({"content": "More text"})).send().expect(200);
+            }),
+        ),
+        (
+            "api: post published",
+            Box::new(|| {
+                server.user().call("POST", "/api/v1/posts/1/publish").send().expect(200);
+            }),
+        ),
+        (
+            "api: post deleted",
+            Box::new(|| {
+                server.user().delete("/api/v1/posts/1").send().expect(204);
+            }),
+        ),
+        (
+            "api: upload created",
+            Box::new(|| {
+                crate::uploads::upload(server, Who::User, "a.png", &crate::uploads::png(4, 4)).expect(201);
+            }),
+        ),
+        (
+            "api: upload deleted",
+            Box::new(|| {
+                server.user().delete("/api/v1/uploads/1").send().expect(204);
             }),
         ),
         (

@@ -8,16 +8,15 @@ use super::acts::LAST;
 use super::views::{Heir, UserDeletePage};
 use super::{PATH, find};
 use crate::app::App;
-use crate::changes::{Entity, Expected};
+use crate::changes::Expected;
 use crate::error::Error;
-use crate::items;
 use crate::users::model::User;
 use crate::users::service;
 use crate::web::caller::Admin;
 use crate::web::form::Form;
 use crate::web::list::Params;
 use crate::web::page::{self, Frame};
-use crate::web::view::{Errors, thousands};
+use crate::web::view::Errors;
 
 /// So many heirs are offered at once.
 const OFFERED: i64 = 8;
@@ -62,7 +61,7 @@ pub async fn delete(
         }
         Err(Error::Conflict { .. }) if reassign_to.is_none() => {
             let mut errors = Errors::default();
-            errors.add("reassign_to", "choose who takes the items over".to_owned());
+            errors.add("reassign_to", "choose who takes that over".to_owned());
             let question = Question { status: StatusCode::CONFLICT, errors, ..Question::default() };
             draw(&req, &admin, &app, id, question).await
         }
@@ -92,8 +91,8 @@ async fn draw(req: &HttpRequest, admin: &Admin, app: &App, id: i64, question: Qu
         .read(move |conn| {
             let user = service::get(conn, &caller, id)?;
             let last = service::is_last_admin(conn, &user)?;
-            let owned = items::store::count_of(conn, id)?;
-            let heirs = if owned > 0 { service::heirs(conn, &caller, id, &words, OFFERED)? } else { Vec::new() };
+            let owned = service::owned(conn, id)?.in_words();
+            let heirs = if owned.is_some() { service::heirs(conn, &caller, id, &words, OFFERED)? } else { Vec::new() };
             Ok((user, last, owned, heirs))
         })
         .await?;
@@ -111,18 +110,13 @@ async fn draw(req: &HttpRequest, admin: &Admin, app: &App, id: i64, question: Qu
     if let [only] = heirs.as_mut_slice() {
         only.chosen = true;
     }
-    let counted = usize::try_from(owned).unwrap_or(usize::MAX);
     let page = UserDeletePage {
         frame: Frame::of(req, app, "users"),
         id,
         username: user.username,
         email: user.email,
         version: user.version,
-        items: match owned {
-            0 => None,
-            1 => Some(Entity::Item.counted(counted)),
-            many => Some(format!("{} items", thousands(many))),
-        },
+        owned,
         refused: last.then_some(LAST),
         announce: match heirs.len() {
             0 => "Nobody matches".to_owned(),

@@ -186,8 +186,8 @@ pub struct UserDeletePage {
     pub username: String,
     pub email: String,
     pub version: i64,
-    /// "12 items", where they own any: somebody must take them over.
-    pub items: Option<String>,
+    /// "12 items and 1 post", where they own anything: somebody must take it over.
+    pub owned: Option<String>,
     /// Why it cannot be.
     pub refused: Option<&'static str>,
     /// What was searched for.
