@@ -16,12 +16,19 @@ const DOMAIN: &[u8] = b"stockroom password 1";
 /// # Errors
 /// When the cost is out of bcrypt's range.
 pub fn hash(password: &str, cost: u32) -> Result<String, Error> {
-    bcrypt::hash(digest(password), cost).map_err(|e| Error::Internal(format!("bcrypt: {e}")))
+    let hash = bcrypt::hash(digest(password), cost).map_err(|e| Error::Internal(format!("bcrypt: {e}")))?;
+    log::debug!("hashed a password at cost {cost}");
+    Ok(hash)
 }
 
 /// Whether the password is the hashed one. Slow by design.
 pub fn verify(password: &str, hash: &str) -> bool {
-    bcrypt::verify(digest(password), hash).unwrap_or(false)
+    let verified = bcrypt::verify(digest(password), hash);
+    if verified.is_ok() {
+        // Who counts these sees that every refusal costs the same.
+        log::debug!("hashed a password at cost {}", cost(hash).unwrap_or_default());
+    }
+    verified.unwrap_or(false)
 }
 
 /// The cost that a hash was made with.

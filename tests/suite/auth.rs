@@ -1,6 +1,8 @@
 //! Signing in to the API.
 
-use crate::support::{Kind, Place, Server, Who, data::shape, on_both, server::PASSWORD, wait_for};
+use crate::support::{
+    Kind, Place, Server, Visitor, Who, data::shape, on_both, on_each_database, server::PASSWORD, wait_for,
+};
 use insta::{allow_duplicates, assert_snapshot};
 use serde_json::json;
 use std::time::Duration;
@@ -18,6 +20,40 @@ on_both! {
     a_changed_role_counts_at_once,
     passwords_count_every_byte,
     login_notes_when_it_was,
+}
+
+on_each_database! {
+    every_refused_sign_in_costs_one_hash_at_the_same_cost,
+}
+
+/// Counted, not timed: whoever asks learns nothing from how long it takes.
+fn every_refused_sign_in_costs_one_hash_at_the_same_cost(kind: Kind) {
+    let place = Place::furnished(kind).with("RUST_LOG", "stockroom=debug").with("BCRYPT_COST", "4");
+    let server = place.serve();
+    // Known to have no password, and known to be let in no more.
+    let invited = json!({"email": "invited@example.com", "username": "invited"});
+    server.admin().post("/api/v1/users", &invited).send().expect(201);
+    server.admin().patch("/api/v1/users/4", &json!({"is_active": false})).send().expect(200);
+    let hashes = || server.printed().matches("hashed a password at cost ").count();
+    let at_cost = || server.printed().matches("hashed a password at cost 4").count();
+    for (name, password) in [
+        ("uma_user", "Wrong1password"),
+        ("uma_user@example.com", "Wrong1password"),
+        ("nobody", PASSWORD),
+        ("nobody@example.com", PASSWORD),
+        ("invited", PASSWORD),
+        ("gil_guest", "Wrong1password"),
+        ("uma_user", &"x".repeat(10_000)),
+        ("nul\u{0}l", PASSWORD),
+    ] {
+        let before = hashes();
+        server.post("/api/v1/auth/login").json(&json!({"username": name, "password": password})).send().problem(401);
+        wait_for("the hash", Duration::from_secs(5), || (hashes() > before).then_some(()));
+        Visitor::stranger(&server).sign_in(name, password).expect(401);
+        wait_for("the hash of the page", Duration::from_secs(5), || (hashes() > before + 1).then_some(()));
+        assert_eq!(hashes(), before + 2, "{name}: one for each door");
+    }
+    assert_eq!(hashes(), at_cost(), "all at the cost in force");
 }
 
 fn login_answers_as_oauth2_does(server: &Server) {
