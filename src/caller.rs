@@ -25,6 +25,12 @@ impl Role {
     /// All roles.
     pub const ALL: [Role; 3] = [Role::Admin, Role::User, Role::Guest];
 
+    /// Whether whoever has this role may do what this other one may.
+    pub fn includes(self, other: Self) -> bool {
+        let rank = |role: Self| Self::ALL.iter().position(|each| *each == role);
+        rank(self) <= rank(other)
+    }
+
     /// As it is stored and sent.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -87,6 +93,8 @@ pub struct Principal {
     pub role: Role,
     /// The API key that they came with, if it was one.
     pub api_key_id: Option<i64>,
+    /// Their `credentials_version` when they were identified: a write asks whether it still is.
+    pub credentials_version: i64,
     /// Whether they may change anything: an API key may be good for reading only.
     pub may_write: bool,
 }
@@ -137,6 +145,15 @@ impl Caller {
     /// The signed-in user's id.
     pub fn user_id(&self) -> Option<i64> {
         self.principal().map(|p| p.id)
+    }
+
+    /// The same caller, who has just changed their own credentials.
+    pub fn with_credentials(&self, version: i64) -> Self {
+        let mut caller = self.clone();
+        if let Who::User(principal) = &mut caller.who {
+            principal.credentials_version = version;
+        }
+        caller
     }
 
     /// The API key that they came with, if it was one.

@@ -211,7 +211,9 @@ impl Input {
             Some(Raw::Text(text)) => {
                 // A browser sends the ends of lines as CRLF, a program as it likes.
                 let text = text.trim().replace("\r\n", "\n");
-                if text.chars().any(|c| c.is_control() && !(long && matches!(c, '\n' | '\t'))) {
+                // With overrides of direction a text can look like another one.
+                let turns = |c: char| matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+                if text.chars().any(|c| turns(c) || c.is_control() && !(long && matches!(c, '\n' | '\t'))) {
                     errors.add(name, "format", "must not have control characters");
                     return Given::Absent;
                 }

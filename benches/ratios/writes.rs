@@ -126,8 +126,14 @@ fn create_on(conn: &mut Conn, sku: String) -> Result<(), stockroom::error::Error
         ],
     ));
     // The second user, who is the one that signs in over HTTP.
-    let who =
-        Who::User(Principal { id: 2, username: "member".into(), role: Role::User, api_key_id: None, may_write: true });
+    let who = Who::User(Principal {
+        id: 2,
+        username: "member".into(),
+        role: Role::User,
+        api_key_id: None,
+        credentials_version: 1,
+        may_write: true,
+    });
     let caller = Caller { who, door: Door::Api, request_id: "0123456789abcdef01234567".into(), address: None };
     write_now(conn, Box::new(move |conn| Tx::run(conn, &caller, |tx| service::create(tx, input).map(drop))))
 }

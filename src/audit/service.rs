@@ -106,6 +106,17 @@ impl Undo {
         Ok(Self { id, summary: changeset.summary, nets, coming, force })
     }
 
+    /// What a user who comes back does not come back with.
+    fn passwords(&self) -> impl Iterator<Item = Left> {
+        let users = self.nets.iter().filter(|net| net.entity == Entity::User && net.action == Action::Deleted);
+        users.map(|net| Left {
+            entity: net.entity.as_str(),
+            entity_id: net.id,
+            field: Some("password".to_owned()),
+            message: "is not recorded; they choose another by the link for a forgotten one".to_owned(),
+        })
+    }
+
     /// Whether anything is left to undo, and what is in the way.
     fn check(&self, conn: &mut Conn) -> Result<(usize, Vec<Obstacle>), Error> {
         let (mut count, mut obstacles) = (0, Vec::new());
@@ -210,6 +221,7 @@ pub async fn revert(
             done.left.extend(obstacles.into_iter().map(Left::from));
             done.left.truncate(LISTED);
             if n + 1 == parts {
+                done.left.extend(undo.passwords());
                 held.keep(tx, &show(&done)?)?;
             }
             Ok((open, done))

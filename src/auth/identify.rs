@@ -135,6 +135,7 @@ fn admitted(user: &Credentials, version: i64) -> Option<Principal> {
         username: Arc::from(user.username.as_str()),
         role: Role::from_str(&user.role).unwrap_or(Role::Guest),
         api_key_id: None,
+        credentials_version: version,
         may_write: true,
     })
 }

@@ -75,6 +75,7 @@ pub async fn set_password(
         username: user.username.as_str().into(),
         role: user.role(),
         api_key_id: None,
+        credentials_version: user.credentials_version,
         may_write: true,
     };
     let caller = Caller { who: Who::User(principal), ..caller.clone() };

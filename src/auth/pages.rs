@@ -73,8 +73,13 @@ pub async fn login(
     app: Data<App>,
     hashing: Data<Hashing>,
     session: Session,
-    form: Form,
+    form: Result<Form, Error>,
 ) -> Result<HttpResponse, Error> {
+    // Somebody who signed in meanwhile, in another tab: this form's token is of before.
+    let form = match form {
+        Err(Error::Forbidden(_)) if caller.principal().is_some() => return Ok(page::see_other(START)),
+        form => form?,
+    };
     let username = form.verbatim("username").to_owned();
     let next = page::own_path(form.verbatim("next"), "");
     let with = SignIn { login: username.clone(), password: form.verbatim("password").to_owned() };

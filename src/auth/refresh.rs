@@ -9,6 +9,7 @@ use crate::app::App;
 use crate::caller::Caller;
 use crate::changes::Tx;
 use crate::error::Error;
+use crate::time::Timestamp;
 use crate::users;
 use crate::users::model::User;
 
@@ -45,11 +46,15 @@ enum Use {
 /// # Errors
 /// 401 for one that is unknown, used, ended or expired, or whose user may not come in any longer.
 pub async fn rotate(app: &actix_web::web::Data<App>, caller: &Caller, token: String) -> Result<(User, String), Error> {
-    let app_inside = app.clone();
+    let (app_inside, began) = (app.clone(), Timestamp::now());
     let used = app
         .write(caller, move |tx| {
             let Some(kept) = store::find_to_use(tx.conn, &hash(&token))? else { return Ok(Use::Refused) };
             if kept.revoked_at.is_some() || kept.expires_at <= tx.now {
+                return Ok(Use::Refused);
+            }
+            // Used by another request while this one was on its way: a client that asks twice at once is no thief.
+            if kept.used_at.is_some_and(|used| used >= began) {
                 return Ok(Use::Refused);
             }
             // Refused, and yet something is written: the end of the family must be kept.

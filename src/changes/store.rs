@@ -4,9 +4,9 @@ use diesel::dsl::exists;
 use diesel::prelude::*;
 
 use super::Change;
-use crate::caller::Caller;
+use crate::caller::{Caller, Principal, Role};
 use crate::db::Conn;
-use crate::db::schema::{changes, changesets, fan_outs, webhooks};
+use crate::db::schema::{api_keys, changes, changesets, fan_outs, users, webhooks};
 use crate::time::Timestamp;
 
 /// Begins a changeset; its id.
@@ -58,6 +58,29 @@ pub fn insert_fan_out(conn: &mut Conn, changeset: i64, from_seq: i32, to_seq: i3
         ))
         .execute(conn)
         .map(drop)
+}
+
+/// Whether somebody is still who they were when they were identified, and may still do as much. Every write
+/// asks in its own transaction: identification is believed for half a second, and in that time somebody who was
+/// just demoted could promote themselves again.
+pub fn still(conn: &mut Conn, principal: &Principal, now: Timestamp) -> QueryResult<bool> {
+    let user = users::table.find(principal.id).select((users::role, users::is_active, users::credentials_version));
+    // On the connection itself: see `insert_changeset`.
+    let found: Option<(String, bool, i64)> = match conn {
+        Conn::Sqlite(conn) => user.get_result(conn).optional()?,
+        Conn::Postgres(conn) => user.get_result(conn).optional()?,
+    };
+    let Some((role, true, version)) = found else { return Ok(false) };
+    let Some(key) = principal.api_key_id else { return Ok(version == principal.credentials_version) };
+    let role: Role = role.parse().unwrap_or(Role::Guest);
+    let live: Option<i64> = api_keys::table
+        .find(key)
+        .filter(api_keys::revoked_at.is_null())
+        .filter(api_keys::expires_at.gt(now.0))
+        .select(api_keys::id)
+        .get_result(conn)
+        .optional()?;
+    Ok(role.includes(principal.role) && live.is_some())
 }
 
 /// Adds changes to a changeset that has so many already.

@@ -29,24 +29,40 @@ impl<'c> Tx<'c> {
     /// Runs a use case and closes its changeset, inside the transaction that is open on `conn`.
     ///
     /// # Errors
-    /// What the use case says; the transaction must be rolled back then.
+    /// What the use case says, and 401 for a caller whose rights have changed since they were identified; the
+    /// transaction must be rolled back then.
     pub fn run<T>(
         conn: &mut Conn,
         caller: &Caller,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, Error>,
     ) -> Result<(T, Effects), Error> {
+        let now = Timestamp::now();
         let mut tx = Tx {
             conn,
             caller,
-            now: Timestamp::now(),
+            now,
             summary: None,
             undoes: None,
             changes: Vec::new(),
             effects: Effects::default(),
             open: Open::default(),
         };
+        tx.check_caller()?;
         let answer = work(&mut tx)?;
         Ok((answer, tx.close()?))
+    }
+
+    /// That the caller still is, and may do as much as, when they were identified.
+    ///
+    /// # Errors
+    /// 401 when not.
+    pub fn check_caller(&mut self) -> Result<(), Error> {
+        match self.caller.principal() {
+            Some(principal) if !store::still(self.conn, principal, self.now)? => {
+                Err(Error::Unauthenticated("Your rights have changed meanwhile. Sign in again.".to_owned()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Notes that something was made.

@@ -22,6 +22,7 @@ use crate::web::sorted::Span;
 /// # Errors
 /// 409 for an e-mail address or a name that is taken.
 pub fn create(tx: &mut Tx<'_>, new: &NewUser) -> Result<User, Error> {
+    check_free(tx.conn, None, &new.fields.email, &new.fields.username)?;
     let user = store::insert(tx.conn, new, tx.now).map_err(taken)?;
     tx.created(&user)?;
     if user.password_hash.is_some() {
@@ -129,6 +130,8 @@ pub fn update(tx: &mut Tx<'_>, id: i64, input: UserInput, expected: &Expected) -
         store::lock_active_admins(tx.conn)?;
     }
     let before = visible(store::find_to_change(tx.conn, id)?, tx.caller, id)?;
+    // Again, and under the lock: whoever held it before may have demoted the caller.
+    tx.check_caller()?;
     may_set(tx.caller, &input, Some(&before))?;
     expected.check(before.version)?;
     let fields = input.onto(Some(&before))?;
@@ -318,18 +321,36 @@ fn change(tx: &mut Tx<'_>, id: i64, verb: &str, edit: impl FnOnce(&mut User)) ->
 }
 
 fn save(tx: &mut Tx<'_>, before: &User, after: &User) -> Result<(), Error> {
+    check_free(tx.conn, Some(before.id), &after.email, &after.username)?;
     if store::update(tx.conn, after).map_err(taken)? == 0 {
         return Err(Error::Internal(format!("user {} changed under their lock", before.id)));
     }
     tx.updated(before, after)
 }
 
+/// Where both are taken, both databases say so of the address: each would meet another index first. Of two at
+/// once one still meets the index.
+fn check_free(conn: &mut Conn, own: Option<i64>, email: &str, username: &str) -> Result<(), Error> {
+    let others = |found: Option<User>| found.is_some_and(|user| Some(user.id) != own);
+    let refused = |field, detail: &str| Err(Error::Conflict { detail: detail.to_owned(), field: Some(field) });
+    if others(store::find_by_email(conn, email)?) {
+        return refused("email", EMAIL_TAKEN);
+    }
+    if others(store::find_by_username(conn, &username.to_lowercase())?) {
+        return refused("username", USERNAME_TAKEN);
+    }
+    Ok(())
+}
+
+const EMAIL_TAKEN: &str = "A user with this e-mail address exists already";
+const USERNAME_TAKEN: &str = "A user with this name exists already";
+
 fn taken(error: diesel::result::Error) -> Error {
     unique::or_else(
         error,
         &[
-            ("users_email_unique", "users.email", "email", "A user with this e-mail address exists already"),
-            ("users_username_key_unique", "users.username_key", "username", "A user with this name exists already"),
+            ("users_email_unique", "users.email", "email", EMAIL_TAKEN),
+            ("users_username_key_unique", "users.username_key", "username", USERNAME_TAKEN),
         ],
     )
 }

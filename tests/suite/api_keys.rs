@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use std::{collections::BTreeSet, time::Duration};
 
 on_both! {
+    a_form_makes_one_key_also_when_its_answer_is_loaded_again,
     a_key_is_shown_once_and_kept_as_its_hash,
     each_field_of_a_key_holds_its_bounds,
     a_key_ends_in_90_days_unless_it_says_when,
@@ -699,4 +700,25 @@ fn the_form_keeps_what_was_typed_and_says_what_is_wrong(server: &Server) {
     visitor.fill_in("/admin/api-keys/new", &[("name", "ok"), ("scopes", "admin")]).expect(403);
     visitor.fill_in("/admin/api-keys/new", &[("name", "ok"), ("user_id", "1")]).expect(403);
     assert_eq!(server.db().count("api_keys"), 0);
+}
+
+fn a_form_makes_one_key_also_when_its_answer_is_loaded_again(server: &Server) {
+    let visitor = Visitor::signed_in(server, Who::User);
+    let mut form = visitor.get("/admin/api-keys/new").expect(200).page.form("/admin/api-keys/new");
+    form.set("name", "nightly");
+    visitor.submit(&form).expect(200).says("Copy the key now");
+    assert_eq!(visitor.submit(&form).leads_to(), "/admin/api-keys");
+    visitor.get("/admin/api-keys").expect(200).says("shown only once");
+    assert_eq!(server.db().number("SELECT count(*) AS n FROM api_keys WHERE name = 'nightly'"), 1);
+    // A second form beside it is another one, and one with a mistake can be sent again.
+    let (first, second) = (visitor.get("/admin/api-keys/new"), visitor.get("/admin/api-keys/new"));
+    for shown in [first, second] {
+        let mut form = shown.page.form("/admin/api-keys/new");
+        form.set("name", "");
+        let again = visitor.submit(&form).expect(422);
+        let mut form = again.page.form("/admin/api-keys/new");
+        form.set("name", "beside");
+        visitor.submit(&form).expect(200);
+    }
+    assert_eq!(server.db().number("SELECT count(*) AS n FROM api_keys WHERE name = 'beside'"), 2);
 }

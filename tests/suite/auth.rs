@@ -43,7 +43,7 @@ fn every_refused_sign_in_costs_one_hash_at_the_same_cost(kind: Kind) {
         ("nobody@example.com", PASSWORD),
         ("invited", PASSWORD),
         ("gil_guest", "Wrong1password"),
-        ("uma_user", &"x".repeat(10_000)),
+        ("otto_other", &"x".repeat(10_000)),
         ("nul\u{0}l", PASSWORD),
     ] {
         let before = hashes();

@@ -155,7 +155,7 @@ const ADMIN: &[(Expected, bool)] = &[
     (row("POST /admin/categories/{id}/delete", [303, 403, 403, 403, 303, 303]), true),
     (row("GET /admin/api-keys", [303, 200, 200, 200, 200, 303]), false),
     (row("GET /admin/api-keys/new", [303, 200, 200, 200, 200, 303]), false),
-    (row("POST /admin/api-keys/new", [303, 200, 200, 200, 200, 303]), true),
+    (row("POST /admin/api-keys/new", [303, 303, 303, 303, 303, 303]), true),
     (row("GET /admin/api-keys/{id}/delete", [303, 404, 404, 200, 200, 303]), false),
     (row("POST /admin/api-keys/{id}/delete", [303, 404, 404, 303, 303, 303]), true),
     (row("GET /admin/api-keys/revoke-all", [303, 200, 200, 200, 200, 303]), false),

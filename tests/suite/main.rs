@@ -40,6 +40,7 @@ mod people;
 mod posts;
 mod readme;
 mod refresh;
+mod rights;
 mod search;
 mod sessions;
 mod setup;

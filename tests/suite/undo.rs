@@ -321,7 +321,8 @@ fn a_deleted_user_comes_back_with_what_they_owned(server: &Server) {
     let token = server.token(Who::User);
     server.admin().delete("/api/v1/users/2?reassign_to=3").send().expect(204);
     assert_eq!(state(server, &item.path())["owner_id"], 3);
-    undo(server, last(server), "").expect(200);
+    let undone = undo(server, last(server), "").expect(200).data();
+    assert_eq!((&undone["left"][0]["entity_id"], &undone["left"][0]["field"]), (&json!(2), &json!("password")));
     assert_eq!(state(server, &item.path())["owner_id"], 2);
     let user = server.admin().get("/api/v1/users/2").send().expect(200).data();
     assert_eq!((user["username"].as_str(), user["role"].as_str()), (Some("uma_user"), Some("user")));

@@ -58,7 +58,8 @@ pub async fn change(
     let [current, new] = needed(&body.0, ["current_password", "new_password"])?;
     let user = service::change_password(&app, &hashing, &caller, current, new).await?;
     let (inside, of) = (app.clone(), user.clone());
-    let refresh_token = app.write(&caller, move |tx| refresh::begin(tx, &inside, &of)).await?;
+    let renewed = caller.with_credentials(user.credentials_version);
+    let refresh_token = app.write(&renewed, move |tx| refresh::begin(tx, &inside, &of)).await?;
     Ok(json::one("The password is changed", &super::Token::of(&tokens, &user, refresh_token)?))
 }
 

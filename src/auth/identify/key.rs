@@ -89,6 +89,8 @@ fn known(found: &KeyCredentials) -> Known {
             username: Arc::from(found.username.as_str()),
             role: scope.role(owner),
             api_key_id: Some(found.id),
+            // A new password does not end a key; its own row and the owner's role do.
+            credentials_version: 0,
             may_write: scope >= Scope::Write,
         },
         scope,

@@ -3,6 +3,7 @@
 
 pub mod views;
 
+use actix_session::{Session, SessionExt as _};
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
@@ -10,6 +11,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use crate::app::{App, KeyUse};
 use crate::auth::api_keys::{self, list};
 use crate::auth::model::api_key::{ApiKey, KeyInput, Scope, USUAL_DAYS};
+use crate::auth::sessions::random_token;
 use crate::auth::store::api_keys::{Order, names_of};
 use crate::caller::Role;
 use crate::changes::Expected;
@@ -27,6 +29,10 @@ use views::{KeyHeads, KeyListPage, KeyMadePage, KeyNewPage, KeyRevokeAllPage, Ke
 const PATH: &str = "/admin/api-keys";
 /// The place of the sidebar.
 const PLACE: &str = "api-keys";
+/// The field, and the session's list, of the marks of forms that can be sent once.
+const ONCE: &str = "once";
+/// So many forms may be open in a session.
+const OPEN_FORMS: usize = 8;
 /// How long a new key may be good, in days, and how that is said.
 const TERMS: [(i64, &str); 5] =
     [(7, "7 days"), (30, "30 days"), (USUAL_DAYS, "90 days"), (180, "180 days"), (365, "1 year, the longest")];
@@ -114,9 +120,16 @@ pub async fn blank(req: HttpRequest, person: Person, app: Data<App>) -> Result<H
 
 /// `POST /admin/api-keys/new`: the answer shows the key, this once.
 ///
+/// A form makes one key: the answer is a page that must not be lost, so it is no redirect, and who loads it again
+/// sends the form again.
+///
 /// # Errors
 /// 403 for a scope beyond one's role; mistakes come back with the form.
 pub async fn create(req: HttpRequest, person: Person, app: Data<App>, form: Form) -> Result<HttpResponse, Error> {
+    if !redeem(&req.get_session(), form.verbatim(ONCE)) {
+        page::flash_error(&req, "This form was sent already: the key was made, and is shown only once.");
+        return Ok(page::see_other(PATH));
+    }
     let input = KeyInput::read(&as_sent(&form.input));
     match app.write(&person, move |tx| api_keys::create(tx, input)).await {
         Ok(made) => {
@@ -136,6 +149,26 @@ pub async fn create(req: HttpRequest, person: Person, app: Data<App>, form: Form
             draw(&req, &person, &app, &form.input, status, errors)
         }
     }
+}
+
+/// A mark for a form that can be sent once, kept in the session.
+fn issue(session: &Session) -> Result<String, Error> {
+    let mark = random_token();
+    let mut marks: Vec<String> = session.get(ONCE).ok().flatten().unwrap_or_default();
+    marks.push(mark.clone());
+    let extra = marks.len().saturating_sub(OPEN_FORMS);
+    marks.drain(..extra);
+    session.insert(ONCE, marks).map_err(|e| Error::Internal(format!("a form's mark cannot be kept: {e}")))?;
+    Ok(mark)
+}
+
+/// Whether the form of this mark is sent for the first time.
+fn redeem(session: &Session, mark: &str) -> bool {
+    let mut marks: Vec<String> = session.get(ONCE).ok().flatten().unwrap_or_default();
+    let open = marks.len();
+    marks.retain(|kept| kept != mark);
+    let first = marks.len() < open;
+    first && session.insert(ONCE, marks).is_ok()
 }
 
 /// The form chooses one scope and a number of days; a key has the scopes up to it, and a moment.
@@ -175,6 +208,7 @@ fn draw(
     let usual = USUAL_DAYS.to_string();
     let page = KeyNewPage {
         frame: Frame::of(req, app, PLACE),
+        once: issue(&req.get_session())?,
         name: input.typed("name").to_owned(),
         scopes: Scope::ALL
             .into_iter()

@@ -67,7 +67,9 @@ impl UserInput {
         if let Err(found) = bounds.validate() {
             errors.take(&found);
         }
-        if email.as_value().is_some_and(|email| !email.validate_email()) {
+        // What no mail can be sent to is no address, even if the grammar of HTML forms allows it.
+        let reachable = |email: &str| email.parse::<lettre::Address>().is_ok() && !email.ends_with(']');
+        if email.as_value().is_some_and(|email| !email.validate_email() || !reachable(email)) {
             errors.add("email", "format", "must be an e-mail address");
         }
         if let Some(name) = username.as_value() {
@@ -87,6 +89,11 @@ impl UserInput {
             .text("role", false, &mut errors)
             .try_map(|role| role.parse().map_err(|message: String| errors.add("role", "format", message)).ok());
         let is_active = input.boolean("is_active", &mut errors);
+        for (field, cleared) in [("role", role == Given::Null), ("is_active", is_active == Given::Null)] {
+            if cleared {
+                errors.add(field, "required", "cannot be cleared");
+            }
+        }
         let password = input.verbatim("password", &mut errors);
         let password = password.try_map(|text| Password::parse(&text, "password", &mut errors));
         let says_password = !matches!(input.get("password"), None | Some(Raw::Null));
@@ -188,7 +195,9 @@ pub fn may_set(caller: &Caller, input: &UserInput, base: Option<&User>) -> Resul
 fn is_web_address(text: &str) -> bool {
     // `Url` also takes `http:host` and backslashes, as browsers do.
     let begins = |scheme: &str| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
-    (begins("http://") || begins("https://")) && url::Url::parse(text).is_ok_and(|url| url.has_host())
+    // It also escapes what no address has, silently.
+    let plain = !text.contains(|c: char| c.is_whitespace() || matches!(c, '"' | '<' | '>' | '\\' | '`'));
+    plain && (begins("http://") || begins("https://")) && url::Url::parse(text).is_ok_and(|url| url.has_host())
 }
 
 fn check_username(name: &str, errors: &mut FieldErrors) {

@@ -328,6 +328,8 @@ impl Server {
         let port = url.rsplit(':').next().unwrap().trim_end_matches('/').parse().unwrap();
         let client = reqwest::blocking::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
+            // The server closes what is idle for 5 s; a request must not meet that.
+            .pool_idle_timeout(Duration::from_secs(2))
             .timeout(Duration::from_secs(30))
             .no_proxy()
             .build()

@@ -57,6 +57,8 @@ pub struct KeyRow {
 #[template(path = "auth/api_key_new.html")]
 pub struct KeyNewPage {
     pub frame: Frame,
+    /// The mark of this form, which can be sent once.
+    pub once: String,
     pub name: String,
     pub scopes: Vec<ScopeChoice>,
     pub terms: Vec<Choice>,
