@@ -7,5 +7,6 @@ pub mod list;
 pub mod model;
 pub mod pages;
 pub mod service;
+pub mod shown;
 pub mod store;
 mod undo;

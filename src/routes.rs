@@ -100,6 +100,11 @@ routes!(ITEMS, register_items, "/api/v1/items", {
     "/{id}/revert" => { POST audit::api::revert_item }
 });
 
+routes!(ITEMS_V2, register_items_v2, "/api/v2/items", {
+    "" => { GET items::api::v2::list, POST items::api::v2::create }
+    "/{id}" => { GET items::api::v2::get, PUT items::api::v2::replace, PATCH items::api::v2::patch, DELETE items::api::v2::delete }
+});
+
 routes!(AUDIT, register_audit, "/api/v1/audit", {
     "" => { GET audit::api::list }
     "/{id}" => { GET audit::api::get }
@@ -113,6 +118,7 @@ routes!(STATS, register_stats, "/api/v1/stats", {
 routes!(CATEGORIES, register_categories, "/api/v1/categories", {
     "" => { GET categories::api::list, POST categories::api::create }
     "/{id}" => { GET categories::api::get, PUT categories::api::replace, PATCH categories::api::patch, DELETE categories::api::delete }
+    "/{id}/items" => { GET items::api::in_category }
 });
 
 routes!(POSTS, register_posts, "/api/v1/posts", {
@@ -232,9 +238,9 @@ routes!(USER_PAGES, register_user_pages, "/admin/users", {
 
 /// Every route, in the order of the map.
 pub fn table() -> impl Iterator<Item = Route> {
-    let parts: [&'static [Route]; 16] = [
-        ITEMS, STATS, CATEGORIES, POSTS, UPLOADS, USERS, AUDIT, AUTH, API_KEYS, WEBHOOKS, EVENTS, HEALTH, ROOT,
-        ENTRANCE, PAGES, USER_PAGES,
+    let parts: [&'static [Route]; 17] = [
+        ITEMS, ITEMS_V2, STATS, CATEGORIES, POSTS, UPLOADS, USERS, AUDIT, AUTH, API_KEYS, WEBHOOKS, EVENTS, HEALTH,
+        ROOT, ENTRANCE, PAGES, USER_PAGES,
     ];
     let assets = Route { method: "GET", path: "/static/{version}/{file}", handler: "web::assets::file" };
     let trimmed = |route: &Route| Route {
@@ -262,6 +268,13 @@ pub fn register(cfg: &mut ServiceConfig, app: &Arc<App>) {
             .service(web::scope("/api-keys").configure(register_api_keys))
             .service(web::scope("/webhooks").configure(register_webhooks))
             .configure(register_events)
+            .default_service(web::to(nothing)),
+    )
+    .service(
+        web::scope("/api/v2")
+            .wrap(from_fn(identify::by_token))
+            .wrap(Condition::new(!app.config.cors_origins.is_empty(), cors(&app.config)))
+            .service(web::scope("/items").configure(register_items_v2))
             .default_service(web::to(nothing)),
     )
     .service(web::scope("/health").configure(register_health))

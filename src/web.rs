@@ -6,6 +6,7 @@ pub mod client_address;
 pub mod compress;
 pub mod conflict;
 pub mod cursor;
+pub mod cut;
 pub mod etag;
 pub mod form;
 pub mod front;

@@ -28,8 +28,9 @@ use crate::web::list::{Listing, Params, Window};
 pub async fn list(req: HttpRequest, _: Admin, app: Data<App>) -> Result<HttpResponse, Error> {
     let params = Params::parse(req.query_string())?;
     let query = list::Query::parse(&params, req.path(), app.key(KeyUse::Cursors))?;
+    let fields = query.fields.clone();
     let listing = app.read(move |conn| list::find(conn, &query)).await?;
-    json::many("Changesets retrieved successfully", &listing)
+    json::many("Changesets retrieved successfully", &listing.map(|row| fields.cut(row)))
 }
 
 /// A changeset with a part of its changes.

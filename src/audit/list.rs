@@ -7,19 +7,38 @@ use crate::changes::{Action, Entity};
 use crate::db::Conn;
 use crate::error::Error;
 use crate::fields::FieldErrors;
+use crate::web::cut::Fields;
 use crate::web::list::{Listing, Params};
 use crate::web::sorted::Sorted;
+
+/// The members of a changeset that is shown.
+const SHOWN: [&str; 12] = [
+    "id",
+    "at",
+    "actor_id",
+    "actor",
+    "api_key_id",
+    "door",
+    "summary",
+    "request_id",
+    "address",
+    "undoes_id",
+    "change_count",
+    "undone_by_id",
+];
 
 /// A list that somebody asked for.
 #[derive(Debug, Clone)]
 pub struct Query {
     filter: Filter,
+    /// What of each changeset.
+    pub fields: Fields,
     sorted: Sorted<()>,
 }
 
 impl Query {
-    /// Reads a list's query string: `entity`, `entity_id`, `actor_id`, `action`, `after`, `before`, `sort` and a
-    /// window. Newest first without a sort: the ids are given out in the order of time.
+    /// Reads a list's query string: `entity`, `entity_id`, `actor_id`, `action`, `after`, `before`, `fields`, `sort` and
+    /// a window. Newest first without a sort: the ids are given out in the order of time.
     ///
     /// # Errors
     /// 400 for a bad window or cursor, 422 with every other mistake.
@@ -42,8 +61,9 @@ impl Query {
             after: params.time("after", &mut errors),
             before: params.time("before", &mut errors),
         };
+        let fields = Fields::parse(params, SHOWN.into_iter(), &mut errors);
         let sorted = Sorted::parse(params, path, key, &[("id", ()), ("at", ())], ("-id", ()), errors)?;
-        Ok(Self { filter, sorted })
+        Ok(Self { filter, fields, sorted })
     }
 }
 

@@ -24,8 +24,9 @@ use crate::web::list::Params;
 pub async fn list(req: HttpRequest, caller: Anyone, app: Data<App>) -> Result<HttpResponse, Error> {
     let params = Params::parse(req.query_string())?;
     let query = list::Query::parse(&params, req.path(), app.key(KeyUse::Cursors))?;
+    let fields = query.fields.clone();
     let listing = app.read(move |conn| list::find(conn, &caller, &query)).await?;
-    json::many("Categories retrieved successfully", &listing)
+    json::many("Categories retrieved successfully", &listing.map(|row| fields.cut(row)))
 }
 
 /// `POST /api/v1/categories`.

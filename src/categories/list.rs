@@ -7,28 +7,36 @@ use crate::caller::Caller;
 use crate::db::Conn;
 use crate::error::Error;
 use crate::fields::FieldErrors;
+use crate::web::cut::Fields;
 use crate::web::list::{Listing, Params};
 use crate::web::sorted::Sorted;
 
 /// By what it can be sorted.
 const COLUMNS: [(&str, Order); 3] = [("id", Order::Id), ("name", Order::Name), ("created_at", Order::CreatedAt)];
 
+/// The members of a category that is shown.
+const SHOWN: [&str; 7] = ["id", "name", "description", "version", "created_at", "updated_at", "item_count"];
+
 /// A list that somebody asked for.
 #[derive(Debug, Clone)]
 pub struct Query {
     contains: Option<String>,
+    /// What of each category.
+    pub fields: Fields,
     sorted: Sorted<Order>,
 }
 
 impl Query {
-    /// Reads a list's query string: `q` (part of the name), `sort` and a window. By name without a sort.
+    /// Reads a list's query string: `q` (part of the name), `fields`, `sort` and a window. By name without a sort.
     ///
     /// # Errors
     /// 400 for a bad window or cursor, 422 with every other mistake.
     pub fn parse(params: &Params, path: &str, key: [u8; 32]) -> Result<Self, Error> {
         let contains = params.get("q").map(|q| q.trim().to_lowercase()).filter(|q| !q.is_empty());
-        let sorted = Sorted::parse(params, path, key, &COLUMNS, ("name", Order::Name), FieldErrors::default())?;
-        Ok(Self { contains, sorted })
+        let mut errors = FieldErrors::default();
+        let fields = Fields::parse(params, SHOWN.into_iter(), &mut errors);
+        let sorted = Sorted::parse(params, path, key, &COLUMNS, ("name", Order::Name), errors)?;
+        Ok(Self { contains, fields, sorted })
     }
 
     fn place(&self, of: &Category) -> (String, i64) {

@@ -1,12 +1,16 @@
 //! A list of items: what may be asked, and how it is found. Both doors and the exports come through here.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
-use super::model::{Item, Visible, parse_price};
+use super::model::{Item, SHOWN, Visible, parse_price};
+use super::shown::{Related, Shape};
 use super::store::page::{By, Column, Filter, Key, complete};
 use super::store::{self, page};
+use crate::app::App;
 use crate::caller::Caller;
-use crate::categories::store::items_in;
+use crate::categories::store::{active_items_in, items_in};
 use crate::db::effects::counter;
 use crate::db::{Conn, snapshot};
 use crate::error::Error;
@@ -32,6 +36,8 @@ pub struct Query {
     pub sort: Vec<By>,
     /// Which part.
     pub window: Window,
+    /// What of each item.
+    pub shape: Shape,
     /// Something was searched for that has no word in it: nothing can fit.
     nothing: bool,
     after: After,
@@ -59,6 +65,21 @@ impl Query {
     /// # Errors
     /// 400 for a bad window or cursor, 422 with every other mistake.
     pub fn parse(params: &Params, path: &str, caller: &Caller, key: [u8; 32], default: By) -> Result<Self, Error> {
+        Self::parse_of(params, path, caller, key, default, &SHOWN)
+    }
+
+    /// The same where items have other fields: another version of the API.
+    ///
+    /// # Errors
+    /// As [`Query::parse`].
+    pub fn parse_of(
+        params: &Params,
+        path: &str,
+        caller: &Caller,
+        key: [u8; 32],
+        default: By,
+        known: &[&str],
+    ) -> Result<Self, Error> {
         let mut errors = FieldErrors::default();
         let window = Window::parse(params, &mut errors)?;
         let typed = params.get("q").unwrap_or_default();
@@ -74,6 +95,7 @@ impl Query {
             }
             amount
         };
+        let shape = Shape::parse(params, known, caller, &mut errors);
         let filter = Filter {
             category_id: params.integer("category_id", &mut errors),
             owner_id: params.integer("owner_id", &mut errors),
@@ -100,7 +122,7 @@ impl Query {
             _ => After::Start,
         };
         let nothing = !typed.trim().is_empty() && query.is_none();
-        Ok(Self { filter: Filter { query, ..filter }, sort, window, nothing, after, context, key })
+        Ok(Self { filter: Filter { query, ..filter }, sort, window, shape, nothing, after, context, key })
     }
 
     /// Whether an index bounds the work, whatever the table's size, so long as few rows are hidden from the
@@ -175,6 +197,38 @@ fn parse_sort(text: Option<&str>, errors: &mut FieldErrors) -> Vec<By> {
         errors.add("sort", "length", format!("must name at most {MOST_COLUMNS} columns"));
     }
     sort
+}
+
+/// Finds a list on the spot where that is bounded, elsewhere otherwise; and what is shown beside its items.
+///
+/// # Errors
+/// 503; otherwise only the database's.
+pub async fn fetch(app: &App, query: Query) -> Result<(Arc<Query>, Listing<Item>, Related), Error> {
+    let query = Arc::new(query);
+    if query.may_be_bounded() {
+        let inside = Arc::clone(&query);
+        let quick = app.look_up(move |conn| {
+            let Some(listing) = find_if_bounded(conn, &inside)? else { return Ok(None) };
+            let related = inside.shape.related(conn, &listing.rows)?;
+            Ok(Some((listing, related)))
+        });
+        if let Some((listing, related)) = quick.await? {
+            return Ok((query, listing, related));
+        }
+    }
+    let inside = Arc::clone(&query);
+    let (listing, related) = app.read(move |conn| find_related(conn, &inside)).await?;
+    Ok((query, listing, related))
+}
+
+/// Finds a list and what is shown beside its items.
+///
+/// # Errors
+/// Only the database's.
+pub fn find_related(conn: &mut Conn, query: &Query) -> Result<(Listing<Item>, Related), Error> {
+    let listing = find(conn, query)?;
+    let related = query.shape.related(conn, &listing.rows)?;
+    Ok((listing, related))
 }
 
 /// Finds a list if the work is bounded; `None` when so many rows are hidden from the caller that looking for
@@ -320,9 +374,13 @@ pub fn total(conn: &mut Conn, filter: &Filter) -> Result<i64, Error> {
         });
     }
     if let Some(category) = filter.category_id
-        && *filter == (Filter { category_id: filter.category_id, ..Filter::all(Visible::All) })
+        && *filter == (Filter { category_id: filter.category_id, ..Filter::all(filter.visible) })
     {
-        return Ok(counter(conn, &items_in(category))?);
+        match filter.visible {
+            Visible::All => return Ok(counter(conn, &items_in(category))?),
+            Visible::Active => return Ok(counter(conn, &active_items_in(category))?),
+            Visible::ActiveOrOf(_) => {}
+        }
     }
     Ok(page::count(conn, filter)?)
 }

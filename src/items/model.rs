@@ -29,6 +29,48 @@ pub const FIELDS: [(&str, &str); 8] = [
     ("is_active", "Active"),
 ];
 
+/// The members of an item in version 1 of the API.
+pub const SHOWN: [&str; 13] = [
+    "id",
+    "sku",
+    "name",
+    "description",
+    "price",
+    "currency",
+    "tax_rate",
+    "is_active",
+    "category_id",
+    "owner_id",
+    "version",
+    "created_at",
+    "updated_at",
+];
+
+/// Whose an item is, shown beside it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Owner {
+    /// Their id.
+    pub id: i64,
+    /// The name that everybody knows them by.
+    pub username: String,
+    /// The rest, for who may read that user.
+    #[serde(flatten)]
+    pub known: Option<Known>,
+}
+
+/// What only admins and the user themselves read.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Serialize)]
+pub struct Known {
+    /// Their e-mail address.
+    pub email: String,
+    /// Their full name.
+    pub full_name: Option<String>,
+    /// `admin`, `user` or `guest`.
+    pub role: String,
+    /// Whether they may come in.
+    pub is_active: bool,
+}
+
 /// An item as the database has it, and as version 1 of the API shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Insertable, Serialize, Deserialize)]
 #[diesel(table_name = items)]

@@ -6,6 +6,7 @@ use diesel::result::Error as DbError;
 use serde_json::{Map, Value};
 
 use super::model::{Act, Item, ItemFields, ItemInput, Visible, may};
+use super::shown::{Related, Shape};
 use super::store::{self, batch, words};
 use crate::caller::Caller;
 use crate::categories;
@@ -22,6 +23,16 @@ use crate::time::Timestamp;
 /// 404, also for what the caller may not know of.
 pub fn get(conn: &mut Conn, caller: &Caller, id: i64) -> Result<Item, Error> {
     visible(store::find(conn, id)?, caller, id)
+}
+
+/// One item, and what is shown beside it.
+///
+/// # Errors
+/// As [`get`].
+pub fn get_shown(conn: &mut Conn, caller: &Caller, id: i64, shape: Shape) -> Result<(Shape, Item, Related), Error> {
+    let item = get(conn, caller, id)?;
+    let related = shape.related(conn, std::slice::from_ref(&item))?;
+    Ok((shape, item, related))
 }
 
 /// The fields of an item as they were at a version.

@@ -7,7 +7,7 @@ pub mod words;
 
 use diesel::prelude::*;
 
-use super::model::{Item, ItemFields};
+use super::model::{Item, ItemFields, Known, Owner};
 use crate::db::Conn;
 use crate::db::schema::{items, users};
 use crate::time::Timestamp;
@@ -108,6 +108,14 @@ pub fn count_of(conn: &mut Conn, owner_id: i64) -> QueryResult<i64> {
 /// Which of these ids are users'.
 pub fn owners_of(conn: &mut Conn, ids: &[i64]) -> QueryResult<Vec<i64>> {
     users::table.filter(users::id.eq_any(ids)).select(users::id).load(conn)
+}
+
+/// The owners of these ids.
+pub fn owners(conn: &mut Conn, ids: &[i64]) -> QueryResult<Vec<Owner>> {
+    let known = (users::email, users::full_name, users::role, users::is_active);
+    let found: Vec<(i64, String, Known)> =
+        users::table.filter(users::id.eq_any(ids)).select((users::id, users::username, known)).load(conn)?;
+    Ok(found.into_iter().map(|(id, username, known)| Owner { id, username, known: Some(known) }).collect())
 }
 
 /// The name of a user: an owner's.

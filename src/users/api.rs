@@ -3,19 +3,15 @@
 use actix_web::http::header;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
-use serde::Serialize;
 
 use super::hashing::Hashing;
 use super::list;
 use super::model::{User, UserInput, may_set};
 use super::service;
 use crate::app::{App, KeyUse};
-use crate::categories;
-use crate::categories::model::Category;
 use crate::error::Error;
 use crate::fields::FieldErrors;
 use crate::items;
-use crate::items::model::Item;
 use crate::items::store::page::{By, Column};
 use crate::limits::Quota;
 use crate::web::caller::{Admin, Member};
@@ -50,8 +46,9 @@ pub async fn patch_me(req: HttpRequest, caller: Member, app: Data<App>, body: Ob
 pub async fn list(req: HttpRequest, _: Admin, app: Data<App>) -> Result<HttpResponse, Error> {
     let params = Params::parse(req.query_string())?;
     let query = list::Query::parse(&params, req.path(), app.key(KeyUse::Cursors))?;
+    let fields = query.fields.clone();
     let listing = app.read(move |conn| list::find(conn, &query)).await?;
-    json::many("Users retrieved successfully", &listing)
+    json::many("Users retrieved successfully", &listing.map(|row| fields.cut(row)))
 }
 
 /// `POST /api/v1/users`: makes a user, for admins. Without a password they are invited by mail.
@@ -124,14 +121,6 @@ pub async fn delete(req: HttpRequest, caller: Admin, app: Data<App>, id: Path<i6
     Ok(HttpResponse::NoContent().insert_header((header::CACHE_CONTROL, "no-store")).finish())
 }
 
-/// An item with its category beside the category's id.
-#[derive(Serialize)]
-struct Categorised<'i> {
-    #[serde(flatten)]
-    item: &'i Item,
-    category: Option<&'i Category>,
-}
-
 /// `GET /api/v1/users/{id}/items`: what a user owns, each item with its category; three statements however
 /// many there are.
 ///
@@ -143,17 +132,14 @@ pub async fn items(req: HttpRequest, caller: Member, app: Data<App>, id: Path<i6
     let by_id = By { column: Column::Id, descending: false };
     let mut query = items::list::Query::parse(&params, req.path(), &caller, app.key(KeyUse::Cursors), by_id)?;
     query.filter.owner_id = Some(id);
-    let (listing, categories) = app
-        .read(move |conn| {
-            service::get(conn, &caller, id)?;
-            let listing = items::list::find(conn, &query)?;
-            let ids: Vec<i64> = listing.rows.iter().map(|item| item.category_id).collect();
-            Ok((listing, categories::store::find_all(conn, &ids)?))
-        })
-        .await?;
-    let listing = listing
-        .map(|item| Categorised { category: categories.iter().find(|category| category.id == item.category_id), item });
-    json::many("Items retrieved successfully", &listing)
+    query.shape = query.shape.with_category();
+    let found = app.read(move |conn| {
+        service::get(conn, &caller, id)?;
+        let (listing, related) = items::list::find_related(conn, &query)?;
+        Ok((query.shape, listing, related))
+    });
+    let (shape, listing, related) = found.await?;
+    json::many("Items retrieved successfully", &listing.map(|item| shape.show(item, item, &related)))
 }
 
 fn shown(message: &str, user: &User) -> HttpResponse {

@@ -5,6 +5,7 @@ use super::store::page::{self, Filter, Order};
 use crate::db::Conn;
 use crate::error::Error;
 use crate::fields::FieldErrors;
+use crate::web::cut::Fields;
 use crate::web::list::{Listing, Params};
 use crate::web::sorted::Sorted;
 
@@ -17,15 +18,32 @@ const COLUMNS: [(&str, Order); 5] = [
     ("last_login_at", Order::LastLoginAt),
 ];
 
+/// The members of a user that is shown.
+const SHOWN: [&str; 11] = [
+    "id",
+    "email",
+    "username",
+    "full_name",
+    "age",
+    "website",
+    "role",
+    "is_active",
+    "created_at",
+    "updated_at",
+    "last_login_at",
+];
+
 /// A list that somebody asked for.
 #[derive(Debug, Clone)]
 pub struct Query {
     filter: Filter,
+    /// What of each user.
+    pub fields: Fields,
     sorted: Sorted<Order>,
 }
 
 impl Query {
-    /// Reads a list's query string: `q`, `username`, `min_age`, `role`, `is_active`, `sort` and a window.
+    /// Reads a list's query string: `q`, `username`, `min_age`, `role`, `is_active`, `fields`, `sort` and a window.
     ///
     /// # Errors
     /// 400 for a bad window or cursor, 422 with every other mistake.
@@ -56,8 +74,9 @@ impl Query {
             is_active: params.boolean("is_active", &mut errors),
             has_password: None,
         };
+        let fields = Fields::parse(params, SHOWN.into_iter(), &mut errors);
         let sorted = Sorted::parse(params, path, key, &COLUMNS, default, errors)?;
-        Ok(Self { filter, sorted })
+        Ok(Self { filter, fields, sorted })
     }
 
     /// Only those who are in this state.

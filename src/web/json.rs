@@ -178,6 +178,14 @@ pub fn versioned<T: Serialize>(message: &str, data: &T, version: i64) -> HttpRes
     answer(response, &One { success: true, message, data })
 }
 
+/// 200 with one thing that has a version and is shown with more or less than its own fields: its ETag tells what is
+/// shown from other shapes of it, and is as good as the version in `If-Match`.
+pub fn shown<T: Serialize>(message: &str, data: &T, version: i64) -> Result<HttpResponse, Error> {
+    let bytes = body(&One { success: true, message, data }, 1_024)?;
+    let etag = super::etag::of_shown(version, &bytes);
+    Ok(HttpResponse::Ok().insert_header((header::ETAG, etag)).content_type("application/json").body(bytes))
+}
+
 /// 200 with one thing that has no version; its ETag is that of its bytes.
 pub fn one_tagged<T: Serialize>(message: &str, data: &T) -> Result<HttpResponse, Error> {
     let bytes = body(&One { success: true, message, data }, 1_024)?;

@@ -76,7 +76,7 @@ impl Params {
 
     /// What makes this list another list: everything but its window, in one order. Cursors are bound to it.
     pub fn context(&self, path: &str) -> String {
-        const WINDOW: [&str; 7] = ["cursor", "limit", "page", "page_size", "skip", "include_total", "fields"];
+        const WINDOW: [&str; 8] = ["cursor", "limit", "page", "page_size", "skip", "include_total", "fields", "expand"];
         let mut rest: Vec<&(String, String)> =
             self.pairs.iter().filter(|(name, value)| !value.is_empty() && !WINDOW.contains(&name.as_str())).collect();
         rest.sort();

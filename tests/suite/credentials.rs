@@ -49,6 +49,12 @@ const API: &[Expected] = &[
     row("PUT /api/v1/items/{id}", [401, 403, 403, 200, 200, 401]).keys([403, 403, 200]),
     row("PATCH /api/v1/items/{id}", [401, 403, 403, 200, 200, 401]).keys([403, 403, 200]),
     row("DELETE /api/v1/items/{id}", [401, 403, 403, 403, 204, 401]).keys([403, 403, 204]),
+    row("GET /api/v2/items", [200, 200, 200, 200, 200, 401]).keys([200, 200, 200]),
+    row("POST /api/v2/items", [401, 403, 201, 201, 201, 401]).keys([403, 201, 201]),
+    row("GET /api/v2/items/{id}", [200, 200, 200, 200, 200, 401]).keys([200, 200, 200]),
+    row("PUT /api/v2/items/{id}", [401, 403, 403, 200, 200, 401]).keys([403, 403, 200]),
+    row("PATCH /api/v2/items/{id}", [401, 403, 403, 200, 200, 401]).keys([403, 403, 200]),
+    row("DELETE /api/v2/items/{id}", [401, 403, 403, 403, 204, 401]).keys([403, 403, 204]),
     row("GET /api/v1/items/{id}/history", [401, 403, 403, 200, 200, 401]).keys([403, 403, 200]),
     row("POST /api/v1/items/{id}/revert", [401, 403, 403, 200, 200, 401]).keys([403, 403, 200]),
     // A plain request, which is no upgrade.
@@ -60,6 +66,7 @@ const API: &[Expected] = &[
     row("GET /api/v1/categories", [200, 200, 200, 200, 200, 401]).keys([200, 200, 200]),
     row("POST /api/v1/categories", [401, 403, 403, 403, 201, 401]).keys([403, 403, 201]),
     row("GET /api/v1/categories/{id}", [200, 200, 200, 200, 200, 401]).keys([200, 200, 200]),
+    row("GET /api/v1/categories/{id}/items", [200, 200, 200, 200, 200, 401]).keys([200, 200, 200]),
     row("PUT /api/v1/categories/{id}", [401, 403, 403, 403, 200, 401]).keys([403, 403, 200]),
     row("PATCH /api/v1/categories/{id}", [401, 403, 403, 403, 200, 401]).keys([403, 403, 200]),
     row("DELETE /api/v1/categories/{id}", [401, 403, 403, 403, 204, 401]).keys([403, 403, 204]),
@@ -280,6 +287,9 @@ fn body_for(server: &Server, method: &str, pattern: &str, round: usize, category
         (_, pattern) if pattern.contains("/webhooks") => json!({"description": name}),
         (_, "/api/v1/posts" | "/api/v1/posts/{id}") => json!({"title": name, "content": "Text"}),
         (_, pattern) if pattern.contains("/users") => json!({"full_name": name}),
+        (_, pattern) if pattern.contains("/v2/items") => {
+            json!({"name": name, "price": {"amount": "1"}, "category_id": category})
+        }
         (_, pattern) if pattern.contains("items") => json!({"name": name, "price": 1, "category_id": category}),
         _ => json!({"name": name}),
     })
@@ -289,7 +299,9 @@ fn body_for(server: &Server, method: &str, pattern: &str, round: usize, category
 fn fresh_path(server: &Server, path: &str, round: usize) -> (String, i64) {
     let category = new_category(server, &format!("For {path} {round}"));
     let id = match path {
-        path if path.contains("items") => new_item(server, category, "Hammer", json!({})).id,
+        path if path.contains("items") && !path.ends_with("categories/{id}/items") => {
+            new_item(server, category, "Hammer", json!({})).id
+        }
         path if path.contains("/api-keys/{id}") => new_key(server, Who::User, &["read"]).0,
         _ => category,
     };

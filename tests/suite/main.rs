@@ -44,6 +44,7 @@ mod rights;
 mod search;
 mod sessions;
 mod setup;
+mod shapes;
 mod stats;
 mod tokens;
 mod transfer;

@@ -55,7 +55,7 @@ fn deliveries(server: &Server, hook: &str) -> Vec<Value> {
 /// Waits until the newest delivery is as it should be.
 #[track_caller]
 fn wait_for_delivery(server: &Server, hook: &str, is: impl Fn(&Value) -> bool) -> Value {
-    wait_for("a delivery as it should be", Duration::from_secs(60), || {
+    wait_for("a delivery as it should be", Duration::from_secs(180), || {
         deliveries(server, hook).into_iter().next().filter(|delivery| is(delivery))
     })
 }
@@ -394,7 +394,7 @@ fn a_hanging_endpoint_keeps_nobody_else_waiting(kind: Kind) {
     for receiver in &hanging {
         assert!(receiver.received().len() <= 2, "one at a time, and each keeps its place for 15 s");
     }
-    wait_for("a hanging endpoint to be left", Duration::from_secs(60), || {
+    wait_for("a hanging endpoint to be left", Duration::from_secs(180), || {
         let hook = format!("{HOOKS}/1/deliveries?sort=id");
         let first = server.admin().get(&hook).send().expect(200).rows()[0].clone();
         (first["error"] == "there was no answer within 15 seconds").then_some(())

@@ -22,8 +22,9 @@ use crate::web::list::Params;
 pub async fn list(req: HttpRequest, caller: Person, app: Data<App>) -> Result<HttpResponse, Error> {
     let params = Params::parse(req.query_string())?;
     let query = list::Query::parse(&params, req.path(), &caller, app.key(KeyUse::Cursors), ("id", Order::Id))?;
+    let fields = query.fields.clone();
     let listing = app.read(move |conn| list::find(conn, &query)).await?;
-    json::many("API keys retrieved successfully", &listing)
+    json::many("API keys retrieved successfully", &listing.map(|row| fields.cut(row)))
 }
 
 /// `POST /api/v1/api-keys`: `name`, `scopes`, `expires_at`; the answer alone holds `key`.

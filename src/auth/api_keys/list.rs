@@ -6,6 +6,7 @@ use crate::caller::Caller;
 use crate::db::Conn;
 use crate::error::Error;
 use crate::fields::FieldErrors;
+use crate::web::cut::Fields;
 use crate::web::list::{Listing, Params};
 use crate::web::sorted::Sorted;
 
@@ -13,15 +14,21 @@ use crate::web::sorted::Sorted;
 const COLUMNS: [(&str, Order); 4] =
     [("id", Order::Id), ("name", Order::Name), ("created_at", Order::CreatedAt), ("expires_at", Order::ExpiresAt)];
 
+/// The members of a key that is shown.
+const SHOWN: [&str; 9] =
+    ["id", "user_id", "name", "prefix", "scopes", "expires_at", "last_used_at", "revoked_at", "created_at"];
+
 /// A list that somebody asked for.
 #[derive(Debug, Clone)]
 pub struct Query {
     filter: Filter,
+    /// What of each key.
+    pub fields: Fields,
     sorted: Sorted<Order>,
 }
 
 impl Query {
-    /// Reads a list's query string: `user_id`, `sort` and a window. Who is no admin finds only their own.
+    /// Reads a list's query string: `user_id`, `fields`, `sort` and a window. Who is no admin finds only their own.
     ///
     /// # Errors
     /// 400 for a bad window or cursor, 422 with every other mistake.
@@ -37,8 +44,9 @@ impl Query {
         let visible_of = if caller.is_admin() { None } else { Some(caller.user_id().unwrap_or_default()) };
         // Two callers may know of different keys; a cursor is of one view.
         let view = format!("{visible_of:?} {path}");
+        let fields = Fields::parse(params, SHOWN.into_iter(), &mut errors);
         let sorted = Sorted::parse(params, &view, key, &COLUMNS, default, errors)?;
-        Ok(Self { filter: Filter { user_id, visible_of }, sorted })
+        Ok(Self { filter: Filter { user_id, visible_of }, fields, sorted })
     }
 
     /// The same list of one owner's keys.
