@@ -70,7 +70,7 @@ struct Reading {
 /// Both sides of an answer that is written faster than it may be read.
 ///
 /// # Errors
-/// As [`file`].
+/// As [`file()`].
 pub fn answer(config: &Config) -> Result<(Filling, impl Stream<Item = Result<Bytes, Error>> + use<>), Error> {
     let way = Arc::new(Way {
         file: file(config)?,
