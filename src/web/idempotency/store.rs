@@ -1,22 +1,15 @@
-//! All SQL of kept answers, and how they are encrypted where they lie (AES-256-GCM, bound to their key).
+//! All SQL of kept answers, and how they are encrypted where they lie (`sealed`, bound to their key).
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderName;
-use aes_gcm::aead::{Aead as _, KeyInit as _, Payload};
-use aes_gcm::{Aes256Gcm, Nonce};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
 use diesel::prelude::*;
-use rand::Rng as _;
 
 use crate::db::Conn;
 use crate::db::schema::idempotency_keys;
 use crate::error::Error;
+use crate::sealed;
 use crate::time::Timestamp;
 use crate::web::json::Answer;
-
-/// The bytes of a nonce of AES-GCM.
-const NONCE: usize = 12;
 
 /// What is kept of a request.
 #[derive(Debug, Queryable)]
@@ -48,10 +41,7 @@ impl Row {
         let status = self.status.and_then(|status| StatusCode::from_u16(u16::try_from(status).ok()?).ok());
         let headers: Vec<(String, String)> = serde_json::from_str(&self.headers).map_err(|_| unreadable())?;
         let header = |(name, value): (String, String)| Some((HeaderName::try_from(name).ok()?, value));
-        let bytes = STANDARD_NO_PAD.decode(&self.body).map_err(|_| unreadable())?;
-        let (nonce, sealed) = bytes.split_at_checked(NONCE).ok_or_else(unreadable)?;
-        let payload = Payload { msg: sealed, aad: self.id.as_bytes() };
-        let body = Aes256Gcm::new(key.into()).decrypt(Nonce::from_slice(nonce), payload).map_err(|_| unreadable())?;
+        let body = sealed::open(&self.body, key, &self.id).ok_or_else(unreadable)?;
         Ok(Answer {
             status: status.ok_or_else(unreadable)?,
             headers: headers.into_iter().filter_map(header).collect(),
@@ -67,14 +57,10 @@ impl Row {
 pub fn seal(key: &[u8; 32], id: &str, answer: &Answer) -> Result<Sealed, Error> {
     let failed = || Error::Internal("an answer cannot be kept".to_owned());
     let headers: Vec<(&str, &str)> = answer.headers.iter().map(|(name, value)| (name.as_str(), &**value)).collect();
-    let mut nonce = [0_u8; NONCE];
-    rand::rng().fill_bytes(&mut nonce);
-    let payload = Payload { msg: &answer.body, aad: id.as_bytes() };
-    let sealed = Aes256Gcm::new(key.into()).encrypt(Nonce::from_slice(&nonce), payload).map_err(|_| failed())?;
     Ok(Sealed {
         status: answer.status.as_u16().into(),
         headers: serde_json::to_string(&headers).map_err(|_| failed())?,
-        body: STANDARD_NO_PAD.encode([nonce.as_slice(), &sealed].concat()),
+        body: sealed::seal(&answer.body, key, id)?,
     })
 }
 
