@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::caller::Caller;
 use crate::categories::model::Category;
 use crate::changes::history::{self, Entry};
-use crate::changes::undo::{self, Coming, Net, Obstacle};
+use crate::changes::undo::{self, Coming, Net, Obstacle, Restorable};
 use crate::changes::{Action, Entity, Expected, Open, Tx};
 use crate::db::Conn;
 use crate::error::Error;
@@ -118,50 +118,62 @@ impl Undo {
     }
 
     /// Whether anything is left to undo, and what is in the way.
-    fn check(&self, conn: &mut Conn) -> Result<(usize, Vec<Obstacle>), Error> {
-        let (mut count, mut obstacles) = (0, Vec::new());
+    fn check(&self, conn: &mut Conn) -> Result<Outcome, Error> {
+        let mut whole = (0, Vec::new());
         for part in self.nets.chunks(AT_ONCE) {
-            for run in runs(part) {
-                let (more, found) = match run.first().map(|net| net.entity) {
-                    Some(Entity::Item) => undo::check::<Item>(conn, run, &self.coming, self.force)?,
-                    Some(Entity::Category) => undo::check::<Category>(conn, run, &self.coming, self.force)?,
-                    Some(Entity::User) => undo::check::<User>(conn, run, &self.coming, self.force)?,
-                    Some(Entity::Webhook) => undo::check::<Webhook>(conn, run, &self.coming, self.force)?,
-                    Some(Entity::Post) => undo::check::<Post>(conn, run, &self.coming, self.force)?,
-                    Some(Entity::Upload) => undo::check::<Upload>(conn, run, &self.coming, self.force)?,
-                    // A key that was shown or ended stays so.
-                    Some(Entity::ApiKey) | None => (0, Vec::new()),
-                };
-                count += more;
-                obstacles.extend(found);
+            for (run, way) in runs(part) {
+                add(&mut whole, (way.check)(conn, run, &self.coming, self.force)?);
             }
         }
-        Ok((count, obstacles))
+        Ok(whole)
     }
 
     /// Takes a part of it back.
-    fn take_back(&self, tx: &mut Tx<'_>, part: &[Net]) -> Result<(usize, Vec<Obstacle>), Error> {
-        let (mut count, mut obstacles) = (0, Vec::new());
-        for run in runs(part) {
-            let (more, found) = match run.first().map(|net| net.entity) {
-                Some(Entity::Item) => undo::take_back::<Item>(tx, run, &self.coming, self.force)?,
-                Some(Entity::Category) => undo::take_back::<Category>(tx, run, &self.coming, self.force)?,
-                Some(Entity::User) => undo::take_back::<User>(tx, run, &self.coming, self.force)?,
-                Some(Entity::Webhook) => undo::take_back::<Webhook>(tx, run, &self.coming, self.force)?,
-                Some(Entity::Post) => undo::take_back::<Post>(tx, run, &self.coming, self.force)?,
-                Some(Entity::Upload) => undo::take_back::<Upload>(tx, run, &self.coming, self.force)?,
-                Some(Entity::ApiKey) | None => (0, Vec::new()),
-            };
-            count += more;
-            obstacles.extend(found);
+    fn take_back(&self, tx: &mut Tx<'_>, part: &[Net]) -> Result<Outcome, Error> {
+        let mut whole = (0, Vec::new());
+        for (run, way) in runs(part) {
+            add(&mut whole, (way.take_back)(tx, run, &self.coming, self.force)?);
         }
-        Ok((count, obstacles))
+        Ok(whole)
     }
 }
 
-/// Entities of one kind that are next to each other.
-fn runs(nets: &[Net]) -> impl Iterator<Item = &[Net]> {
-    nets.chunk_by(|a, b| a.entity == b.entity)
+/// How many entities can be, or were, brought back, and what is in the way of others.
+type Outcome = (usize, Vec<Obstacle>);
+
+fn add(whole: &mut Outcome, (count, obstacles): Outcome) {
+    whole.0 += count;
+    whole.1.extend(obstacles);
+}
+
+/// How a kind of entity is brought back.
+struct Way {
+    check: fn(&mut Conn, &[Net], &Coming, bool) -> Result<Outcome, Error>,
+    take_back: fn(&mut Tx<'_>, &[Net], &Coming, bool) -> Result<Outcome, Error>,
+}
+
+impl Way {
+    fn with<T: Restorable>() -> Self {
+        Self { check: undo::check::<T>, take_back: undo::take_back::<T> }
+    }
+
+    fn of(entity: Entity) -> Option<Self> {
+        Some(match entity {
+            Entity::Item => Self::with::<Item>(),
+            Entity::Category => Self::with::<Category>(),
+            Entity::User => Self::with::<User>(),
+            Entity::Webhook => Self::with::<Webhook>(),
+            Entity::Post => Self::with::<Post>(),
+            Entity::Upload => Self::with::<Upload>(),
+            // A key that was shown or ended stays so.
+            Entity::ApiKey => return None,
+        })
+    }
+}
+
+/// Entities of one kind that are next to each other, and how they are brought back.
+fn runs(nets: &[Net]) -> impl Iterator<Item = (&[Net], Way)> {
+    nets.chunk_by(|a, b| a.entity == b.entity).filter_map(|run| Some((run, Way::of(run.first()?.entity)?)))
 }
 
 /// Undoes a whole changeset in a new one. What was changed since is not overwritten but with `force`; what was

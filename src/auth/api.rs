@@ -96,7 +96,7 @@ pub async fn refresh(
     tokens: Data<Tokens>,
     payload: Payload,
 ) -> Result<HttpResponse, Error> {
-    let sent = refresh_token(&read(&req, payload).await?)?;
+    let [sent] = needed(&read(&req, payload).await?, ["refresh_token"])?;
     let (user, next) = refresh::rotate(&app, &caller, sent).await?;
     token(&tokens, &user, next)
 }
@@ -106,18 +106,22 @@ pub async fn refresh(
 /// # Errors
 /// 400, 415, 422.
 pub async fn logout(req: HttpRequest, caller: Anyone, app: Data<App>, payload: Payload) -> Result<HttpResponse, Error> {
-    let sent = refresh_token(&read(&req, payload).await?)?;
+    let [sent] = needed(&read(&req, payload).await?, ["refresh_token"])?;
     refresh::end(&app, &caller, sent).await?;
     Ok(HttpResponse::NoContent().insert_header((header::CACHE_CONTROL, "no-store")).finish())
 }
 
-fn refresh_token(input: &Input) -> Result<String, Error> {
+/// Texts that must be there, exactly as they were sent.
+fn needed<const N: usize>(input: &Input, names: [&str; N]) -> Result<[String; N], Error> {
     let mut errors = FieldErrors::default();
-    let token = input.verbatim("refresh_token", &mut errors).value().filter(|token| !token.is_empty());
-    if token.is_none() {
-        errors.add("refresh_token", "required", "is required");
-    }
-    errors.into_result(|| token)
+    let texts = names.map(|name| {
+        let text = input.verbatim(name, &mut errors).value().filter(|text| !text.is_empty());
+        if text.is_none() {
+            errors.add(name, "required", "is required");
+        }
+        text.unwrap_or_default()
+    });
+    errors.into_result(|| Some(texts))
 }
 
 impl Token {

@@ -45,10 +45,15 @@ fn check(user: Option<User>, mark: &Mark) -> Result<User, Error> {
 /// # Errors
 /// 401 for one that is unknown, used, expired or of another kind.
 pub async fn who(app: &App, tokens: &Tokens, kind: Kind, token: &str) -> Result<User, Error> {
+    opened(app, tokens, kind, token).await.map(|(user, _)| user)
+}
+
+/// Whose link this is, and what it hangs on.
+async fn opened(app: &App, tokens: &Tokens, kind: Kind, token: &str) -> Result<(User, Mark), Error> {
     let read = tokens.read(kind, token).ok_or_else(over)?;
     let id = read.user;
     let user = app.look_up(move |conn| Ok(users::store::find(conn, id)?)).await?;
-    check(user, &read.mark)
+    Ok((check(user, &read.mark)?, read.mark))
 }
 
 /// Sets the password that the link is for; the link is used up.
@@ -63,8 +68,7 @@ pub async fn set_password(
     (kind, token): (Kind, &str),
     new: &str,
 ) -> Result<User, Error> {
-    let read = tokens.read(kind, token).ok_or_else(over)?;
-    let user = who(app, tokens, kind, token).await?;
+    let (user, mark) = opened(app, tokens, kind, token).await?;
     let mut errors = FieldErrors::default();
     let parsed = Password::parse(new, "new_password", &mut errors);
     let new = errors.into_result(|| parsed)?;
@@ -82,7 +86,7 @@ pub async fn set_password(
     let id = user.id;
     app.write(&caller, move |tx| {
         // Again, and locked: of two uses at once only one may count.
-        check(users::store::find_to_change(tx.conn, id)?, &read.mark)?;
+        check(users::store::find_to_change(tx.conn, id)?, &mark)?;
         users::service::set_password(tx, id, &hash)
     })
     .await

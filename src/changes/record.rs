@@ -169,7 +169,11 @@ fn text(value: &impl Serialize) -> Result<String, Error> {
     serde_json::to_string(value).map_err(|e| Error::Internal(format!("a change cannot be written: {e}")))
 }
 
-fn object(value: &impl Serialize) -> Result<Map<String, Value>, Error> {
+/// A thing as its fields.
+///
+/// # Errors
+/// Never in practice: when it is not one.
+pub(super) fn object(value: &impl Serialize) -> Result<Map<String, Value>, Error> {
     match serde_json::to_value(value) {
         Ok(Value::Object(map)) => Ok(map),
         Ok(_) => Err(Error::Internal("a change is not of an object".to_owned())),

@@ -26,6 +26,11 @@ pub struct Tx<'c> {
 }
 
 impl<'c> Tx<'c> {
+    fn new(conn: &'c mut Conn, caller: &'c Caller, now: Timestamp, open: Open) -> Self {
+        let (changes, effects) = (Vec::new(), Effects::default());
+        Self { conn, caller, now, summary: None, undoes: None, changes, effects, open }
+    }
+
     /// Runs a use case and closes its changeset, inside the transaction that is open on `conn`.
     ///
     /// # Errors
@@ -36,17 +41,7 @@ impl<'c> Tx<'c> {
         caller: &Caller,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, Error>,
     ) -> Result<(T, Effects), Error> {
-        let now = Timestamp::now();
-        let mut tx = Tx {
-            conn,
-            caller,
-            now,
-            summary: None,
-            undoes: None,
-            changes: Vec::new(),
-            effects: Effects::default(),
-            open: Open::default(),
-        };
+        let mut tx = Tx::new(conn, caller, Timestamp::now(), Open::default());
         tx.check_caller()?;
         let answer = work(&mut tx)?;
         Ok((answer, tx.close()?))
@@ -130,16 +125,7 @@ impl<'c> Tx<'c> {
     pub fn attempt<T>(&mut self, part: impl FnOnce(&mut Tx<'_>) -> Result<T, Error>) -> Result<T, Error> {
         let (caller, now, open) = (self.caller, self.now, self.open);
         let (answer, changes, effects) = self.conn.transaction(|conn| -> Result<_, Error> {
-            let mut tx = Tx {
-                conn,
-                caller,
-                now,
-                summary: None,
-                undoes: None,
-                changes: Vec::new(),
-                effects: Effects::default(),
-                open,
-            };
+            let mut tx = Tx::new(conn, caller, now, open);
             let answer = part(&mut tx)?;
             Ok((answer, tx.changes, tx.effects))
         })?;

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::history::Step;
+use super::record::object;
 use super::{Action, Entity, Recorded, Tx};
 use crate::db::Conn;
 use crate::error::Error;
@@ -214,13 +215,6 @@ pub fn take_back<T: Restorable>(
 pub fn read<T: DeserializeOwned>(fields: Map<String, Value>) -> Result<T, Error> {
     serde_json::from_value(Value::Object(fields))
         .map_err(|e| Error::Internal(format!("a recorded state cannot be read: {e}")))
-}
-
-fn object(value: &impl serde::Serialize) -> Result<Map<String, Value>, Error> {
-    match serde_json::to_value(value) {
-        Ok(Value::Object(map)) => Ok(map),
-        _ => Err(Error::Internal("a state cannot be written".to_owned())),
-    }
 }
 
 /// The entities of a changeset in the order in which they are taken back: the reverse of how they were done, so

@@ -217,11 +217,7 @@ pub fn reassign(tx: &mut Tx<'_>, from: i64, to: i64) -> Result<usize, Error> {
         }
         moved += items.len();
         for before in items {
-            let after = Item { owner_id: to, version: before.version + 1, updated_at: tx.now, ..before.clone() };
-            store::update(tx.conn, &after)?;
-            tx.updated(&before, &after)?;
-            count(tx, &before, -1);
-            count(tx, &after, 1);
+            write_as(tx, &before, before.clone().into(), to)?;
         }
     }
 }

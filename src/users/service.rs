@@ -134,11 +134,8 @@ pub fn update(tx: &mut Tx<'_>, id: i64, input: UserInput, expected: &Expected) -
     tx.check_caller()?;
     may_set(tx.caller, &input, Some(&before))?;
     expected.check(before.version)?;
-    let fields = input.onto(Some(&before))?;
-    let was_admin = before.role() == Role::Admin && before.is_active;
-    keep_an_admin(tx, id, !was_admin || fields.role == Role::Admin && fields.is_active)?;
-    let after = fields.onto(&before, tx.now);
-    save(tx, &before, &after)?;
+    let after = input.onto(Some(&before))?.onto(&before, tx.now);
+    write(tx, &before, &after)?;
     Ok(after)
 }
 

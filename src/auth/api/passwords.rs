@@ -4,11 +4,11 @@ use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
+use super::needed;
 use crate::app::App;
 use crate::auth::token::{Kind, Tokens};
 use crate::auth::{links, refresh, service};
 use crate::error::Error;
-use crate::fields::{FieldErrors, Input};
 use crate::users::hashing::Hashing;
 use crate::web::caller::{Anyone, Person};
 use crate::web::json::{self, Object};
@@ -61,17 +61,4 @@ pub async fn change(
     let renewed = caller.with_credentials(user.credentials_version);
     let refresh_token = app.write(&renewed, move |tx| refresh::begin(tx, &inside, &of)).await?;
     Ok(json::one("The password is changed", &super::Token::of(&tokens, &user, refresh_token)?))
-}
-
-/// Texts that must be there, exactly as they were sent.
-fn needed<const N: usize>(input: &Input, names: [&str; N]) -> Result<[String; N], Error> {
-    let mut errors = FieldErrors::default();
-    let texts = names.map(|name| {
-        let text = input.verbatim(name, &mut errors).value().filter(|text| !text.is_empty());
-        if text.is_none() {
-            errors.add(name, "required", "is required");
-        }
-        text.unwrap_or_default()
-    });
-    errors.into_result(|| Some(texts))
 }
