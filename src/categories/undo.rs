@@ -21,7 +21,7 @@ impl Restorable for Category {
         let mut found = Vec::new();
         for category in states {
             if let Some(holder) = store::find_by_key(conn, &category.name_key)?.filter(|holder| *holder != category.id)
-                && !coming.contains(&(Entity::Category, holder))
+                && !coming.contains(Entity::Category, holder)
             {
                 let message = format!("{:?} is the name of category {holder} now", category.name);
                 let field = Some("name".to_owned());

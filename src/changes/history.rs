@@ -132,19 +132,6 @@ pub struct Step {
     pub after: Option<Map<String, Value>>,
 }
 
-/// What a changeset touched: each change's place in it, and its entity.
-///
-/// # Errors
-/// Only the database's.
-pub fn touched(conn: &mut Conn, changeset: i64) -> QueryResult<Vec<(i32, Entity, i64)>> {
-    let rows: Vec<(i32, String, i64)> = changes::table
-        .filter(changes::changeset_id.eq(changeset))
-        .order(changes::seq)
-        .select((changes::seq, changes::entity, changes::entity_id))
-        .load(conn)?;
-    Ok(rows.into_iter().filter_map(|(seq, entity, id)| Some((seq, Entity::parse(&entity)?, id))).collect())
-}
-
 /// Some changes of a changeset, by their place in it.
 ///
 /// # Errors

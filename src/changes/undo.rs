@@ -2,7 +2,9 @@
 //! of entity is brought back. Field by field: undoing a change of prices leaves alone what somebody wrote into
 //! the description since.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod touched;
+
+use std::collections::{HashMap, HashSet};
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -12,6 +14,8 @@ use super::record::object;
 use super::{Action, Entity, Recorded, Tx};
 use crate::db::Conn;
 use crate::error::Error;
+
+pub use touched::{Coming, Touched};
 
 /// What every write sets by itself, and undoing therefore does not.
 const BY_ITSELF: [&str; 3] = ["updated_at", "version", "last_login_at"];
@@ -37,12 +41,7 @@ impl Net {
     /// Takes the changes of one entity together, oldest first; nothing if it was made and deleted again.
     pub fn of(entity: Entity, id: i64, steps: &[Step]) -> Option<Self> {
         let (first, last) = (steps.first()?, steps.last()?);
-        let action = match (first.action, last.action) {
-            (Action::Created, Action::Deleted) => return None,
-            (Action::Created, _) => Action::Created,
-            (_, Action::Deleted) => Action::Deleted,
-            _ => Action::Updated,
-        };
+        let action = Self::action(first.action, last.action)?;
         let (mut before, mut after) = (Map::new(), Map::new());
         for step in steps {
             for (field, value) in step.before.iter().flatten() {
@@ -51,6 +50,16 @@ impl Net {
             after.extend(step.after.clone().into_iter().flatten());
         }
         Some(Self { entity, id, action, before, after, version: last.version })
+    }
+
+    /// What was done on the whole by changes of which these are the first and the last.
+    fn action(first: Action, last: Action) -> Option<Action> {
+        match (first, last) {
+            (Action::Created, Action::Deleted) => None,
+            (Action::Created, _) => Some(Action::Created),
+            (_, Action::Deleted) => Some(Action::Deleted),
+            _ => Some(Action::Updated),
+        }
     }
 }
 
@@ -68,9 +77,6 @@ pub struct Obstacle {
     /// Somebody has changed it since, which can be overwritten; otherwise it is impossible.
     pub since: bool,
 }
-
-/// Entities that are brought back in the same act, so that others may refer to them.
-pub type Coming = HashSet<(Entity, i64)>;
 
 /// A kind of entity that can be brought back.
 pub trait Restorable: Recorded + DeserializeOwned + Clone {
@@ -215,18 +221,4 @@ pub fn take_back<T: Restorable>(
 pub fn read<T: DeserializeOwned>(fields: Map<String, Value>) -> Result<T, Error> {
     serde_json::from_value(Value::Object(fields))
         .map_err(|e| Error::Internal(format!("a recorded state cannot be read: {e}")))
-}
-
-/// The entities of a changeset in the order in which they are taken back: the reverse of how they were done, so
-/// that what refers to another goes before it and comes after it.
-pub fn order(touched: &[(i32, Entity, i64)]) -> Vec<(Entity, i64, Vec<i32>)> {
-    let mut of_each: BTreeMap<(&str, i64), (Entity, Vec<i32>)> = BTreeMap::new();
-    for (seq, entity, id) in touched {
-        of_each.entry((entity.as_str(), *id)).or_insert_with(|| (*entity, Vec::new())).1.push(*seq);
-    }
-    let mut all: Vec<(Entity, i64, Vec<i32>)> =
-        of_each.into_iter().map(|((_, id), (entity, seqs))| (entity, id, seqs)).collect();
-    // By the first change: what was made first goes last.
-    all.sort_by_key(|(_, _, seqs)| std::cmp::Reverse(seqs.first().copied()));
-    all
 }

@@ -34,14 +34,14 @@ impl Restorable for Item {
                 found.push(Obstacle { entity: Entity::Item, id: item.id, field, message, since: false });
             };
             if let Some(holder) = item.sku.as_ref().and_then(|sku| holders.get(sku)).filter(|id| **id != item.id)
-                && !coming.contains(&(Entity::Item, *holder))
+                && !coming.contains(Entity::Item, *holder)
             {
                 blocked("sku", format!("is that of item {holder} now"));
             }
-            if !categories.contains(&item.category_id) && !coming.contains(&(Entity::Category, item.category_id)) {
+            if !categories.contains(&item.category_id) && !coming.contains(Entity::Category, item.category_id) {
                 blocked("category_id", format!("was {}, which is no category any more", item.category_id));
             }
-            if !owners.contains(&item.owner_id) && !coming.contains(&(Entity::User, item.owner_id)) {
+            if !owners.contains(&item.owner_id) && !coming.contains(Entity::User, item.owner_id) {
                 blocked("owner_id", format!("was {}, who is no user any more", item.owner_id));
             }
         }

@@ -33,7 +33,7 @@ impl Restorable for Upload {
             };
             if upload.key.is_empty() {
                 blocked(None, "was deleted with its file: send that again".to_owned());
-            } else if !owners.contains(&upload.owner_id) && !coming.contains(&(Entity::User, upload.owner_id)) {
+            } else if !owners.contains(&upload.owner_id) && !coming.contains(Entity::User, upload.owner_id) {
                 blocked(Some("owner_id"), format!("was {}, who is no user any more", upload.owner_id));
             }
         }

@@ -25,6 +25,7 @@ on_both! {
 
 on_each_database! {
     an_import_is_undone_to_the_last_byte,
+    an_undo_that_was_cut_off_is_asked_for_again_and_does_the_rest,
 }
 
 /// The newest changeset.
@@ -405,4 +406,43 @@ fn an_import_is_undone_to_the_last_byte(kind: Kind) {
         "one changeset"
     );
     assert_eq!(server.get("/api/v1/items?q=diamond").send().json()["total"], 0);
+}
+
+fn an_undo_that_was_cut_off_is_asked_for_again_and_does_the_rest(kind: Kind) {
+    const ITEMS: usize = 6_000;
+    let server = Place::furnished(kind).serve();
+    let file = server.place().write("some.csv", data::some_diamonds(ITEMS));
+    server.run(&["import", file.to_str().unwrap()]).expect(0);
+    let import = last(&server);
+    let categories = server.db().count("categories");
+    let path = format!("/api/v1/audit/{import}/revert");
+    let call = |server: &Server| {
+        server.call("POST", &path).bearer(&server.token(Who::Admin)).patient().try_send().map(|answer| answer.status)
+    };
+    server.token(Who::Admin);
+    std::thread::scope(|scope| {
+        let cut_off = scope.spawn(|| call(&server));
+        let mut db = server.db();
+        wait_for("a part of the undo", Duration::from_secs(60), || {
+            (db.count("items") < ITEMS as i64).then_some(())
+        });
+        server.strike_dead();
+        assert!(cut_off.join().unwrap().is_err(), "it was not done before the end");
+    });
+    let server = server.kill().serve();
+    let left = server.db().count("items");
+    assert!(left > 0 && left < ITEMS as i64, "{left} items are left");
+    assert_eq!(left % 1_000, 0, "whole parts");
+    assert_eq!(server.get("/api/v1/items").send().json()["total"], left, "the counters too");
+    let half = server.admin().get("/api/v1/audit?limit=1").send().rows().remove(0);
+    assert_eq!((&half["undoes_id"], &half["change_count"]), (&json!(import), &json!(ITEMS as i64 - left)));
+    let rest = undo(&server, import, "").expect(200).data();
+    assert_eq!((&rest["undone"], &rest["left"]), (&json!(left + categories), &json!([])));
+    assert_eq!((server.db().count("items"), server.db().count("categories")), (0, 0));
+    assert_eq!(server.get("/api/v1/items").send().json()["total"], 0);
+    undo(&server, import, "").problem(409);
+    // Both halves are undone one after the other: everything is there again.
+    undo(&server, rest["changeset_id"].as_i64().unwrap(), "").expect(200);
+    undo(&server, half["id"].as_i64().unwrap(), "").expect(200);
+    assert_eq!((server.db().count("items"), server.db().count("categories")), (ITEMS as i64, categories));
 }

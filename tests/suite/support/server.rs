@@ -423,6 +423,11 @@ impl Server {
         self.child.lock().unwrap().id()
     }
 
+    /// `kill -9`, while others hold the server.
+    pub fn strike_dead(&self) {
+        self.child.lock().unwrap().kill().unwrap();
+    }
+
     /// `kill -9`; the place stays.
     pub fn kill(mut self) -> Place {
         let child = self.child.get_mut().unwrap();
