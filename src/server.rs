@@ -65,7 +65,10 @@ impl Server {
         let config = &app.config;
         let alone = matches!(config.database, DatabaseUrl::Sqlite(_));
         let setup_token = {
-            let mut conn = pool::open(&config.database, pool::Access::Read).map_err(|e| e.to_string())?;
+            let mut conn = pool::open(&config.database, pool::Access::Write).map_err(|e| e.to_string())?;
+            if alone {
+                idempotency::let_go_all(&mut conn).map_err(|e| e.to_string())?;
+            }
             uploads::jobs::sweep(&mut conn, &app.storage, alone).map_err(|e| e.to_string())?;
             service::open_setup(&app, &mut conn).map_err(|e| e.to_string())?
         };

@@ -57,7 +57,7 @@ pub fn run(config: &Config, args: &Args) -> Result<ExitCode, String> {
     };
     let order = Order { on_known, owner: owner.id, dry_run: args.dry_run, name: name.clone() };
     let bar = progress(size);
-    let done = run_import(&mut lines, &mut session, &order, |position| bar.set_position(position));
+    let done = run_import(&mut lines, &mut session, &order, &(), |position| bar.set_position(position));
     bar.finish_and_clear();
     let (report, _) = done.map_err(|e| told(&name, &e))?;
     Ok(tell(&report, args.dry_run))

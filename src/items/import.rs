@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::fields::{Input, Mode};
 
 pub use lines::{Line, Lines};
-pub use run::{Order, Writer, run};
+pub use run::{Along, Order, Writer, run};
 
 /// What to do with a code that the catalogue has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

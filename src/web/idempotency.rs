@@ -3,6 +3,13 @@
 //! writes through it: the answer is kept in the transaction of its effect, so that after a crash there are both or
 //! neither. Only effects are kept: what failed did nothing, and may be sent again.
 //!
+//! An act of several transactions (an import, the undoing of a large changeset) claims the key in the first, holds on
+//! to it in each further one and keeps the answer in the last. Cut off in the middle by a crash, it leaves what it
+//! had committed, in its changeset, and a claim that nobody holds: a lease that runs out after two minutes, or is
+//! let go at the next start of the only server of a SQLite file. Until then the key is answered with 409 and
+//! `Retry-After`; after that the request is a new one, which does the rest of an undo, and of an import in the mode
+//! `create` tells the lines whose SKU is there by then.
+//!
 //! Not for signing in, out, and passwords: these routes ignore the header, since their answers are tokens, and
 //! each of them is safe to repeat or good for one use anyway.
 
@@ -20,6 +27,7 @@ use futures_util::StreamExt as _;
 use sha2::{Digest as _, Sha256};
 
 use super::json::Answer;
+use super::request_id;
 use crate::app::{App, KeyUse, hmac_sha256};
 use crate::caller::{Caller, Principal, Who};
 use crate::changes::Tx;
@@ -27,7 +35,7 @@ use crate::db::{Conn, Effects};
 use crate::error::Error;
 use crate::time::Timestamp;
 
-pub use store::delete_expired;
+pub use store::{delete_expired, let_go_all};
 
 /// `Idempotency-Key`
 pub const KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -37,9 +45,9 @@ pub const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 const LONGEST: usize = 255;
 /// An answer is kept for 24 hours,
 const KEPT: i64 = 24 * 60 * 60;
-/// and an act of several transactions may be under way for one, in seconds: what a crash has cut short can be sent
-/// again then.
-const UNDER_WAY: i64 = 60 * 60;
+/// and an act of several transactions may take so long for the next one of them, in seconds: what a crash has cut
+/// short can be sent again then.
+const UNDER_WAY: i64 = 120;
 
 /// A request that is to be done once, if it says so: an extractor, which must stand before the one of the body.
 #[derive(Debug)]
@@ -102,7 +110,7 @@ impl Ticket {
     fn claim(self) -> Held {
         let mut request = self.read.borrow().clone().finalize().to_vec();
         request.extend_from_slice(self.query.as_bytes());
-        Held { id: self.id, request, keys: self.keys }
+        Held { id: self.id, request, keys: self.keys, lease: request_id::made() }
     }
 }
 
@@ -197,8 +205,19 @@ impl Claim {
         if held.known(tx.conn, tx.now)?.is_some() {
             return Err(Error::InFlight);
         }
+        let kept = store::Kept::UnderWay(&held.lease);
         let until = tx.now.plus_seconds(UNDER_WAY);
-        Ok(store::put(tx.conn, &held.id, &held.fingerprint(&held.keys.0), None, until)?)
+        Ok(store::put(tx.conn, &held.id, &held.fingerprint(&held.keys.0), kept, until)?)
+    }
+
+    /// Holds on, in each further transaction of the act.
+    ///
+    /// # Errors
+    /// 409 when it took so long that somebody else took hold.
+    pub fn go_on(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
+        let Some(held) = &self.0 else { return Ok(()) };
+        let until = tx.now.plus_seconds(UNDER_WAY);
+        if store::hold_on(tx.conn, &held.id, &held.lease, until)? { Ok(()) } else { Err(Error::InFlight) }
     }
 
     /// Keeps the answer, in the last transaction of the act.
@@ -212,12 +231,12 @@ impl Claim {
         }
     }
 
-    /// Lets go after a failure, so that the request can be sent again.
+    /// Lets go after a failure, so that the request can be sent again. What somebody else holds stays theirs.
     pub async fn let_go(&self, app: &App) {
         let Some(held) = self.0.clone() else { return };
-        let act = move |conn: &mut Conn| Ok((store::delete(conn, &held.id)?, Effects::default()));
+        let act = move |conn: &mut Conn| Ok((store::let_go(conn, &held.id, &held.lease)?, Effects::default()));
         if let Err(error) = app.db.write(Box::new(act)).await {
-            log::warn!("an Idempotency-Key could not be let go; it can be used again in an hour: {error}");
+            log::warn!("an Idempotency-Key could not be let go; it can be used again in two minutes: {error}");
         }
     }
 }
@@ -228,6 +247,8 @@ struct Held {
     /// The body's hash, and the query.
     request: Vec<u8>,
     keys: (Key, Option<Key>),
+    /// By which this one is known among those with the same key.
+    lease: String,
 }
 
 impl Held {
@@ -255,8 +276,8 @@ impl Held {
         if !answer.status.is_success() {
             return Ok(store::delete(tx.conn, &self.id)?);
         }
-        let kept = store::seal(&self.keys.0, &self.id, answer)?;
+        let kept = store::Kept::Answer(store::seal(&self.keys.0, &self.id, answer)?);
         let until = tx.now.plus_seconds(KEPT);
-        Ok(store::put(tx.conn, &self.id, &self.fingerprint(&self.keys.0), Some(kept), until)?)
+        Ok(store::put(tx.conn, &self.id, &self.fingerprint(&self.keys.0), kept, until)?)
     }
 }

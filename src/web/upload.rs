@@ -17,6 +17,7 @@ use actix_web::http::header;
 use actix_web::rt::task::spawn_blocking;
 use actix_web::web::Bytes;
 use futures_util::{Stream, StreamExt as _};
+use sha2::{Digest as _, Sha256};
 use tokio::time::{Instant, timeout_at};
 
 use super::{json, spool, wire};
@@ -46,6 +47,8 @@ pub struct Wanted {
 pub struct Taken {
     /// The file.
     pub file: File,
+    /// Of what is in it.
+    pub sha256: [u8; 32],
     /// As the client calls it, in a form.
     pub name: Option<String>,
 }
@@ -77,8 +80,8 @@ pub async fn take(req: &HttpRequest, payload: Payload, config: &Config, wanted: 
     let taken = if is_form {
         form(req, body, config, &mut intake).await?
     } else {
-        let file = intake.save(body, spool::file(config)?).await?;
-        Taken { file, name: None }
+        let (file, sha256) = intake.save(body, spool::file(config)?).await?;
+        Taken { file, sha256, name: None }
     };
     if ended.get() {
         wire::body_is_read(req);
@@ -103,8 +106,8 @@ async fn form(req: &HttpRequest, body: Watched, config: &Config, intake: &mut In
             return Err(Error::field("file", "format", "must be there once"));
         }
         let name = field.content_disposition().and_then(|d| d.get_filename()).map(str::to_owned);
-        let file = intake.save(field, spool::file(config)?).await?;
-        taken = Some(Taken { file, name });
+        let (file, sha256) = intake.save(field, spool::file(config)?).await?;
+        taken = Some(Taken { file, sha256, name });
     }
     taken.ok_or_else(|| Error::field("file", "required", "is required"))
 }
@@ -134,10 +137,10 @@ impl Intake {
     async fn save<E: std::fmt::Display>(
         &mut self,
         pieces: impl Stream<Item = Result<Bytes, E>>,
-        mut file: File,
-    ) -> Result<File, Error> {
+        file: File,
+    ) -> Result<(File, [u8; 32]), Error> {
         let mut pieces = std::pin::pin!(pieces);
-        let mut buffer = Vec::with_capacity(BUFFER);
+        let mut save = Save { file, sha256: Sha256::new(), buffer: Vec::with_capacity(BUFFER) };
         while let Some(piece) = self.in_time(pieces.next()).await? {
             let piece = piece.map_err(|_| Error::Malformed("The body broke off.".to_owned()))?;
             self.count(&piece)?;
@@ -146,27 +149,38 @@ impl Intake {
                 let most = self.wanted.lines;
                 return Err(Error::field("file", "length", format!("must have at most {most} lines: split it")));
             }
-            buffer.extend_from_slice(&piece);
-            if buffer.len() >= BUFFER {
-                (file, buffer) = written(file, buffer).await?;
+            save.buffer.extend_from_slice(&piece);
+            if save.buffer.len() >= BUFFER {
+                save = save.written().await?;
             }
         }
-        (file, _) = written(file, buffer).await?;
+        let Save { mut file, sha256, .. } = save.written().await?;
         file.rewind().map_err(|e| Error::Internal(format!("a file of the moment cannot be read: {e}")))?;
-        Ok(file)
+        Ok((file, sha256.finalize().into()))
     }
 }
 
-/// Writes what was gathered; never on an actix worker, since a disk may be slow.
-async fn written(mut file: File, mut buffer: Vec<u8>) -> Result<(File, Vec<u8>), Error> {
-    let work = spawn_blocking(move || {
-        file.write_all(&buffer)?;
-        buffer.clear();
-        Ok::<_, std::io::Error>((file, buffer))
-    });
-    work.await
-        .map_err(|e| Error::Internal(e.to_string()))?
-        .map_err(|e| Error::Internal(format!("a file of the moment cannot be written: {e}")))
+/// A file that is being written.
+struct Save {
+    file: File,
+    sha256: Sha256,
+    /// What was gathered and not written yet.
+    buffer: Vec<u8>,
+}
+
+impl Save {
+    /// Writes what was gathered; never on an actix worker, since a disk may be slow.
+    async fn written(mut self) -> Result<Self, Error> {
+        let work = spawn_blocking(move || {
+            self.sha256.update(&self.buffer);
+            self.file.write_all(&self.buffer)?;
+            self.buffer.clear();
+            Ok::<_, std::io::Error>(self)
+        });
+        work.await
+            .map_err(|e| Error::Internal(e.to_string()))?
+            .map_err(|e| Error::Internal(format!("a file of the moment cannot be written: {e}")))
+    }
 }
 
 /// A body that notes when it was read to its end.

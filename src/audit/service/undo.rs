@@ -202,9 +202,7 @@ pub async fn revert(
         let (undo, held) = (Arc::clone(&undo), claim.clone());
         let (mut open, mut done) = (act, so_far);
         let part = move |tx: &mut Tx<'_>| {
-            if n == 0 {
-                held.begin(tx)?;
-            }
+            if n == 0 { held.begin(tx)? } else { held.go_on(tx)? }
             tx.resume(&open);
             tx.undoes(undo.id);
             let outcome = undo.take_back(tx, n)?;
@@ -224,9 +222,7 @@ pub async fn revert(
         match app.write(caller, part).await {
             Ok(next) => (act, so_far) = next,
             Err(error) => {
-                if n > 0 {
-                    claim.let_go(app).await;
-                }
+                claim.let_go(app).await;
                 return Err(error);
             }
         }

@@ -6,7 +6,7 @@
 
 use std::io::BufWriter;
 
-use actix_web::http::{Method, header};
+use actix_web::http::{Method, StatusCode, header};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::stream;
@@ -21,13 +21,14 @@ use crate::db::moment;
 use crate::error::Error;
 use crate::fields::FieldErrors;
 use crate::items::export::{self, Format};
-use crate::items::import::{self, Lines, OnKnown, Order, Report, Writer};
+use crate::items::import::{self, Along, Lines, OnKnown, Order, Report, Writer};
 use crate::items::list;
 use crate::items::model::{Act, may};
 use crate::items::store::page::{By, Column};
 use crate::time::Timestamp;
 use crate::web::caller::{Anyone, Member};
-use crate::web::json;
+use crate::web::idempotency::{Claim, Claimed, Once};
+use crate::web::json::Answer;
 use crate::web::list::Params;
 use crate::web::spool;
 use crate::web::upload::{self, Wanted};
@@ -83,9 +84,19 @@ pub async fn export(req: HttpRequest, caller: Anyone, app: Data<App>) -> Result<
 /// kept, every bad one told: `mode=create` (the default) refuses a SKU that is there already, `upsert` changes
 /// its item; `dry_run=true` only says what would be done.
 ///
+/// It comes in many transactions. With an `Idempotency-Key`, sent again it is answered again; cut off in the middle by
+/// a crash, what was written stays, in its changeset, and the key can be used again after two minutes at most: then
+/// the mode `create` tells the lines that are there already, and `upsert` does the rest.
+///
 /// # Errors
-/// 400, 401, 403, 408, 413, 415, 422 for a file that is no such CSV.
-pub async fn import(req: HttpRequest, caller: Member, app: Data<App>, body: Payload) -> Result<HttpResponse, Error> {
+/// 400, 401, 403, 408, 409 while the same request is being served, 413, 415, 422 for a file that is no such CSV.
+pub async fn import(
+    req: HttpRequest,
+    caller: Member,
+    app: Data<App>,
+    once: Once,
+    body: Payload,
+) -> Result<HttpResponse, Error> {
     may(&caller, Act::Create, None)?;
     let params = Params::parse(req.query_string())?;
     let mut errors = FieldErrors::default();
@@ -100,6 +111,11 @@ pub async fn import(req: HttpRequest, caller: Member, app: Data<App>, body: Payl
     let dry_run = params.boolean("dry_run", &mut errors).unwrap_or(false);
     errors.into_result(|| Some(()))?;
     let taken = upload::take(&req, body.into_inner(), &app.config, FILE).await?;
+    once.body_is(&taken.sha256);
+    let claim = match once.claim(&app).await? {
+        Claimed::Answered(answer) => return Ok(answer),
+        Claimed::Mine(claim) => claim,
+    };
     let name = taken.name.as_deref().and_then(shown).unwrap_or_else(|| "a file".to_owned());
     let order = Order { on_known, owner: caller.id(), dry_run, name };
     let turn = app.imports.clone().acquire_owned().await.map_err(|e| Error::Internal(e.to_string()))?;
@@ -107,27 +123,59 @@ pub async fn import(req: HttpRequest, caller: Member, app: Data<App>, body: Payl
     let (reply, answer) = oneshot::channel();
     let thread = std::thread::Builder::new().name("import".to_owned()).spawn(move || {
         let _held = turn;
+        let keyed = Keyed { claim, dry_run };
         let lines = Lines::open(taken.file);
-        let done = lines.and_then(|mut lines| import::run(&mut lines, &mut writer, &order, |_| ()));
+        let done = lines.and_then(|mut lines| import::run(&mut lines, &mut writer, &order, &keyed, |_| ()));
+        if done.is_err() {
+            writer.handle.block_on(keyed.claim.let_go(&writer.app));
+        }
         // A client that has gone gets no answer; its import is done all the same.
         reply.send(done).ok();
     });
     thread.map_err(|e| Error::Internal(format!("no thread for an import: {e}")))?;
     let done = answer.await.unwrap_or_else(|_| Err(Error::Internal("an import ended without an answer".to_owned())));
     let (report, changeset_id) = done?;
-    let but = if dry_run { " (dry run: nothing was written)" } else { "" };
-    let message = format!("{} created, {} updated, {} failed{but}", report.created, report.updated, report.failed);
-    Ok(json::one(&message, &Imported { report, dry_run, changeset_id }))
+    Ok(Imported { report: &report, dry_run, changeset_id }.answer()?.into())
 }
 
 /// The answer to an import.
 #[derive(Serialize)]
-struct Imported {
+struct Imported<'r> {
     #[serde(flatten)]
-    report: Report,
+    report: &'r Report,
     dry_run: bool,
     /// Where to undo it: `POST /api/v1/audit/{id}/revert`.
     changeset_id: Option<i64>,
+}
+
+impl Imported<'_> {
+    fn answer(&self) -> Result<Answer, Error> {
+        let Report { created, updated, failed, .. } = self.report;
+        let but = if self.dry_run { " (dry run: nothing was written)" } else { "" };
+        let message = format!("{created} created, {updated} updated, {failed} failed{but}");
+        Answer::one(StatusCode::OK, &message, self)
+    }
+}
+
+/// The claim to import once, which goes along in the import's transactions.
+#[derive(Clone)]
+struct Keyed {
+    claim: Claim,
+    dry_run: bool,
+}
+
+impl Along for Keyed {
+    fn begin(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
+        self.claim.begin(tx)
+    }
+
+    fn go_on(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
+        self.claim.go_on(tx)
+    }
+
+    fn end(&self, tx: &mut Tx<'_>, report: &Report, changeset_id: Option<i64>) -> Result<(), Error> {
+        self.claim.keep(tx, &Imported { report, dry_run: self.dry_run, changeset_id }.answer()?)
+    }
 }
 
 /// A file's name as the changeset keeps it: without folders and control characters, and not endless.

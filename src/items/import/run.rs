@@ -25,6 +25,43 @@ pub trait Writer {
     ) -> Result<T, Error>;
 }
 
+/// What goes along with an import in its own transactions, such as the `Idempotency-Key` of the request that asked
+/// for it.
+pub trait Along: Clone + Send + 'static {
+    /// In the first transaction, before anything is done.
+    ///
+    /// # Errors
+    /// When it must not begin.
+    fn begin(&self, tx: &mut Tx<'_>) -> Result<(), Error>;
+
+    /// In each further one, the last included.
+    ///
+    /// # Errors
+    /// When it must not go on; what was written before stays.
+    fn go_on(&self, tx: &mut Tx<'_>) -> Result<(), Error>;
+
+    /// In the last one, with what came of it and the changeset.
+    ///
+    /// # Errors
+    /// Only the database's.
+    fn end(&self, tx: &mut Tx<'_>, report: &Report, changeset: Option<i64>) -> Result<(), Error>;
+}
+
+/// Nothing does.
+impl Along for () {
+    fn begin(&self, _: &mut Tx<'_>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn go_on(&self, _: &mut Tx<'_>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn end(&self, _: &mut Tx<'_>, _: &Report, _: Option<i64>) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
 /// What to import, and how.
 #[derive(Debug, Clone)]
 pub struct Order {
@@ -41,16 +78,21 @@ pub struct Order {
 /// Imports, chunk by chunk, as one changeset; `progress` is told after each chunk how many bytes were read.
 ///
 /// # Errors
-/// 403; 422 for a file that cannot be read any further; 503 when the database fails. What was written before
-/// stays, and is in the changeset.
+/// 403; 422 for a file that cannot be read any further; 503 when the database fails; what goes along says. What was
+/// written before stays, and is in the changeset.
 pub fn run<R: Read>(
     lines: &mut Lines<R>,
     writer: &mut impl Writer,
     order: &Order,
+    along: &impl Along,
     mut progress: impl FnMut(u64),
 ) -> Result<(Report, Option<i64>), Error> {
     let (on_known, owner, dry_run) = (order.on_known, order.owner, order.dry_run);
-    let import = writer.write(move |tx| Import::begin(tx.conn, on_known, owner, dry_run))?;
+    let goes = along.clone();
+    let import = writer.write(move |tx| {
+        goes.begin(tx)?;
+        Import::begin(tx.conn, on_known, owner, dry_run)
+    })?;
     let import = Arc::new(RwLock::new(import));
     let mut act = Open::default();
     let mut report = Report::default();
@@ -59,16 +101,20 @@ pub fn run<R: Read>(
         if chunk.is_empty() {
             break;
         }
-        let (done, open) = take(writer, &import, &chunk, act)?;
+        let (done, open) = take(writer, &import, &chunk, act, along)?;
         act = open;
         report.add(done);
         progress(lines.position());
     }
-    if act.id().is_some() {
-        let count = usize::try_from(report.created + report.updated).unwrap_or_default();
-        let summary = format!("Import of {}: {}", order.name, Entity::Item.counted(count));
-        writer.write(move |tx| Ok(act.summarise(tx.conn, &summary)?))?;
-    }
+    let count = usize::try_from(report.created + report.updated).unwrap_or_default();
+    let summary = format!("Import of {}: {}", order.name, Entity::Item.counted(count));
+    let goes = along.clone();
+    let report = writer.write(move |tx| {
+        goes.go_on(tx)?;
+        act.summarise(tx.conn, &summary)?;
+        goes.end(tx, &report, act.id())?;
+        Ok(report)
+    })?;
     Ok((report, act.id()))
 }
 
@@ -79,11 +125,13 @@ fn take(
     import: &Arc<RwLock<Import>>,
     chunk: &Arc<Vec<Line>>,
     act: Open,
+    along: &impl Along,
 ) -> Result<(Report, Open), Error> {
     let mut attempt = 1;
     loop {
-        let (shared, lines, mut open) = (Arc::clone(import), Arc::clone(chunk), act);
+        let (shared, lines, mut open, goes) = (Arc::clone(import), Arc::clone(chunk), act, along.clone());
         let done = writer.write(move |tx| {
+            goes.go_on(tx)?;
             tx.resume(&open);
             let import = shared.read().unwrap_or_else(PoisonError::into_inner);
             let (report, learnt) = import.take(tx, &lines)?;

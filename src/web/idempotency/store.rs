@@ -31,6 +31,15 @@ pub struct Sealed {
     body: String,
 }
 
+/// What is kept.
+#[derive(Debug)]
+pub enum Kept<'l> {
+    /// That there will be an answer: whoever holds this lease works on it.
+    UnderWay(&'l str),
+    /// The answer.
+    Answer(Sealed),
+}
+
 impl Row {
     /// The answer again.
     ///
@@ -100,12 +109,13 @@ pub fn find(conn: &mut Conn, id: &str, now: Timestamp) -> QueryResult<Option<Row
 ///
 /// # Errors
 /// Only the database's.
-pub fn put(conn: &mut Conn, id: &str, request: &str, sealed: Option<Sealed>, until: Timestamp) -> QueryResult<()> {
+pub fn put(conn: &mut Conn, id: &str, request: &str, kept: Kept<'_>, until: Timestamp) -> QueryResult<()> {
     use idempotency_keys::dsl;
     delete(conn, id)?;
-    let (status, headers, body) = match sealed {
-        Some(sealed) => (Some(sealed.status), sealed.headers, sealed.body),
-        None => (None, String::new(), String::new()),
+    let (status, headers, body) = match kept {
+        Kept::Answer(sealed) => (Some(sealed.status), sealed.headers, sealed.body),
+        // An answer that there is not yet has no headers.
+        Kept::UnderWay(lease) => (None, lease.to_owned(), String::new()),
     };
     diesel::insert_into(dsl::idempotency_keys)
         .values((
@@ -118,6 +128,34 @@ pub fn put(conn: &mut Conn, id: &str, request: &str, sealed: Option<Sealed>, unt
         ))
         .execute(conn)
         .map(drop)
+}
+
+/// Moves the end of a lease; whether it is still held.
+///
+/// # Errors
+/// Only the database's.
+pub fn hold_on(conn: &mut Conn, id: &str, lease: &str, until: Timestamp) -> QueryResult<bool> {
+    use idempotency_keys::dsl;
+    let held = dsl::idempotency_keys.find(id).filter(dsl::status.is_null()).filter(dsl::headers.eq(lease));
+    Ok(diesel::update(held).set(dsl::expires_at.eq(until.0)).execute(conn)? > 0)
+}
+
+/// Forgets an id that is held under this lease.
+///
+/// # Errors
+/// Only the database's.
+pub fn let_go(conn: &mut Conn, id: &str, lease: &str) -> QueryResult<()> {
+    use idempotency_keys::dsl;
+    let held = dsl::idempotency_keys.find(id).filter(dsl::status.is_null()).filter(dsl::headers.eq(lease));
+    diesel::delete(held).execute(conn).map(drop)
+}
+
+/// Forgets what anybody had under way: for the only server of a SQLite file, whose forerunner was killed.
+///
+/// # Errors
+/// Only the database's.
+pub fn let_go_all(conn: &mut Conn) -> QueryResult<usize> {
+    diesel::delete(idempotency_keys::table.filter(idempotency_keys::status.is_null())).execute(conn)
 }
 
 /// Forgets an id.
