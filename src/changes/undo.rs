@@ -78,6 +78,9 @@ pub struct Obstacle {
     pub since: bool,
 }
 
+/// How many entities can be, or were, brought back, and what is in the way of others.
+pub type Found = (usize, Vec<Obstacle>);
+
 /// A kind of entity that can be brought back.
 pub trait Restorable: Recorded + DeserializeOwned + Clone {
     /// Those of these ids that are there; locked on PostgreSQL if they will be written.
@@ -182,12 +185,7 @@ fn plan<T: Restorable>(
 ///
 /// # Errors
 /// Only the database's.
-pub fn check<T: Restorable>(
-    conn: &mut Conn,
-    nets: &[Net],
-    coming: &Coming,
-    force: bool,
-) -> Result<(usize, Vec<Obstacle>), Error> {
+pub fn check<T: Restorable>(conn: &mut Conn, nets: &[Net], coming: &Coming, force: bool) -> Result<Found, Error> {
     let plan: Plan<T> = plan(conn, nets, coming, force, false)?;
     Ok((plan.remove.len() + plan.overwrite.len() + plan.put_back.len(), plan.obstacles))
 }
@@ -196,12 +194,7 @@ pub fn check<T: Restorable>(
 ///
 /// # Errors
 /// What the kind of entity says.
-pub fn take_back<T: Restorable>(
-    tx: &mut Tx<'_>,
-    nets: &[Net],
-    coming: &Coming,
-    force: bool,
-) -> Result<(usize, Vec<Obstacle>), Error> {
+pub fn take_back<T: Restorable>(tx: &mut Tx<'_>, nets: &[Net], coming: &Coming, force: bool) -> Result<Found, Error> {
     let mut plan: Plan<T> = plan(tx.conn, nets, coming, force, true)?;
     let blocked: HashSet<i64> = plan.obstacles.iter().map(|o| o.id).collect();
     plan.remove.retain(|e| !blocked.contains(&e.id()));

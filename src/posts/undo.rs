@@ -22,8 +22,7 @@ impl Restorable for Post {
     fn obstacles(conn: &mut Conn, states: &[Self], coming: &Coming) -> Result<Vec<Obstacle>, Error> {
         let ids: Vec<i64> = states.iter().map(|post| post.author_id).collect();
         let authors: HashSet<i64> = store::authors_of(conn, &ids)?.into_iter().collect();
-        let gone =
-            |post: &&Self| !authors.contains(&post.author_id) && !coming.contains(Entity::User, post.author_id);
+        let gone = |post: &&Self| !authors.contains(&post.author_id) && !coming.contains(Entity::User, post.author_id);
         let obstacle = |post: &Self| {
             let message = format!("was {}, who is no user any more", post.author_id);
             let field = Some("author_id".to_owned());

@@ -423,9 +423,7 @@ fn an_undo_that_was_cut_off_is_asked_for_again_and_does_the_rest(kind: Kind) {
     std::thread::scope(|scope| {
         let cut_off = scope.spawn(|| call(&server));
         let mut db = server.db();
-        wait_for("a part of the undo", Duration::from_secs(60), || {
-            (db.count("items") < ITEMS as i64).then_some(())
-        });
+        wait_for("a part of the undo", Duration::from_secs(60), || (db.count("items") < ITEMS as i64).then_some(()));
         server.strike_dead();
         assert!(cut_off.join().unwrap().is_err(), "it was not done before the end");
     });

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::audit::model::{Left, Undone};
 use crate::caller::Caller;
 use crate::categories::model::Category;
-use crate::changes::undo::{self, Coming, Net, Obstacle, Restorable, Touched};
+use crate::changes::undo::{self, Coming, Found, Net, Obstacle, Restorable, Touched};
 use crate::changes::{Action, Entity, Open, Tx};
 use crate::db::Conn;
 use crate::error::Error;
@@ -44,9 +44,8 @@ impl Undo {
 
     /// What a user who comes back does not come back with.
     fn passwords(&self) -> impl Iterator<Item = Left> {
-        let users = self.touched.entities().filter(|(entity, _, action)| {
-            *entity == Entity::User && *action == Action::Deleted
-        });
+        let users =
+            self.touched.entities().filter(|(entity, _, action)| *entity == Entity::User && *action == Action::Deleted);
         users.map(|(entity, id, _)| Left {
             entity: entity.as_str(),
             entity_id: id,
@@ -98,9 +97,10 @@ impl Undo {
     }
 }
 
-/// How many entities can be, or were, brought back, and what is in the way of others.
+/// What was found of all parts so far.
 #[derive(Debug, Default)]
 struct Outcome {
+    /// How many entities can be, or were, brought back.
     count: usize,
     /// Changes of others since.
     since: usize,
@@ -120,8 +120,8 @@ impl Outcome {
     }
 }
 
-impl From<(usize, Vec<Obstacle>)> for Outcome {
-    fn from((count, listed): (usize, Vec<Obstacle>)) -> Self {
+impl From<Found> for Outcome {
+    fn from((count, listed): Found) -> Self {
         let since = listed.iter().filter(|obstacle| obstacle.since).count();
         Self { count, since, impossible: listed.len() - since, listed }
     }
@@ -129,8 +129,8 @@ impl From<(usize, Vec<Obstacle>)> for Outcome {
 
 /// How a kind of entity is brought back.
 struct Way {
-    check: fn(&mut Conn, &[Net], &Coming, bool) -> Result<(usize, Vec<Obstacle>), Error>,
-    take_back: fn(&mut Tx<'_>, &[Net], &Coming, bool) -> Result<(usize, Vec<Obstacle>), Error>,
+    check: fn(&mut Conn, &[Net], &Coming, bool) -> Result<Found, Error>,
+    take_back: fn(&mut Tx<'_>, &[Net], &Coming, bool) -> Result<Found, Error>,
 }
 
 impl Way {
@@ -202,7 +202,11 @@ pub async fn revert(
         let (undo, held) = (Arc::clone(&undo), claim.clone());
         let (mut open, mut done) = (act, so_far);
         let part = move |tx: &mut Tx<'_>| {
-            if n == 0 { held.begin(tx)? } else { held.go_on(tx)? }
+            if n == 0 {
+                held.begin(tx)?
+            } else {
+                held.go_on(tx)?
+            }
             tx.resume(&open);
             tx.undoes(undo.id);
             let outcome = undo.take_back(tx, n)?;

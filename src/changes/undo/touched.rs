@@ -71,7 +71,7 @@ impl Touched {
         touches.truncate(kept);
         touches.sort_unstable_by_key(|touch| (Reverse(touch.first), touch.seq));
         let mut parts: Vec<Range<usize>> = Vec::new();
-        for (n, at) in bounds(&touches, |a, b| a.first == b.first).into_iter().enumerate() {
+        for (n, at) in bounds(&touches, |a, b| a.first == b.first).enumerate() {
             match parts.last_mut() {
                 Some(part) if !n.is_multiple_of(in_parts_of) => part.end = at.end,
                 _ => parts.push(at),
@@ -118,7 +118,8 @@ impl Touched {
 /// Where the runs of those that belong together are.
 fn bounds(touches: &[Touch], together: fn(&Touch, &Touch) -> bool) -> impl Iterator<Item = Range<usize>> + use<> {
     let mut start = 0;
-    let lengths: Vec<u32> = touches.chunk_by(together).map(|run| u32::try_from(run.len()).unwrap_or(u32::MAX)).collect();
+    let lengths: Vec<u32> =
+        touches.chunk_by(together).map(|run| u32::try_from(run.len()).unwrap_or(u32::MAX)).collect();
     lengths.into_iter().map(move |length| {
         let from = start;
         start += length as usize;
