@@ -99,8 +99,18 @@ pub enum Raw {
     Text(String),
     /// A JSON array, or a form field that came often.
     List(Vec<Raw>),
-    /// An object, where none is expected.
-    Nested,
+    /// A JSON object: its members in their order.
+    Object(Vec<(String, Raw)>),
+}
+
+impl Raw {
+    /// A number or a text, as it was written.
+    pub fn written(&self) -> Option<&str> {
+        match self {
+            Self::Number(text) | Self::Text(text) => Some(text),
+            Self::Null | Self::Bool(_) | Self::List(_) | Self::Object(_) => None,
+        }
+    }
 }
 
 /// What a field holds after reading: PATCH tells "absent" from "cleared".

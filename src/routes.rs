@@ -96,6 +96,7 @@ routes!(ITEMS, register_items, "/api/v1/items", {
     "/export" => { GET items::api::transfer::export }
     "/import" => { POST items::api::transfer::import }
     "/{id}" => { GET items::api::get, PUT items::api::replace, PATCH items::api::patch, DELETE items::api::delete }
+    "/{id}/images/{upload_id}" => { PUT uploads::api::images::put, DELETE uploads::api::images::delete }
     "/{id}/history" => { GET audit::api::item_history }
     "/{id}/revert" => { POST audit::api::revert_item }
 });

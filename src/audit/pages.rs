@@ -44,11 +44,12 @@ pub async fn item_history(
     let path = format!("/admin/items/{id}/history");
     let readable = |name: &str, value: &Value| readable(name, value, &categories);
     let telling = |summary: &str| summary.starts_with("Import");
+    let fields: Vec<(&str, &str)> = FIELDS.into_iter().chain([("images", "Images")]).collect();
     let shown = ItemHistoryPage {
         frame: Frame::of(&req, &app, "items"),
         item_id: id,
         item_name: item.name,
-        history: History::of(&path, &params, &window, entries, &FIELDS, readable, telling),
+        history: History::of(&path, &params, &window, entries, &fields, readable, telling),
     };
     page::show(&shown)
 }
@@ -63,6 +64,14 @@ fn readable(name: &str, value: &Value, categories: &[Category]) -> Option<String
                 .map_or_else(|| format!("category {id}, deleted since"), |c| c.name.clone())
         }
         "tax_rate" => Amount::parse(&value.to_string()).map_or_else(|_| value.to_string(), |rate| per_cent(rate.0)),
+        "images" => {
+            let names = value.as_array()?.iter().filter_map(|image| image.get("filename")?.as_str());
+            let names: Vec<&str> = names.collect();
+            if names.is_empty() {
+                return None;
+            }
+            names.join(", ")
+        }
         _ => plain(value),
     })
 }

@@ -92,7 +92,8 @@ pub trait Restorable: Recorded + DeserializeOwned + Clone {
     /// Puts what is not recorded into a state that was: from what is now, or, when nothing is there, anew.
     fn complete(&mut self, now: Option<&Self>, tx_version: i64);
 
-    /// What makes these states impossible: a name taken meanwhile, a reference to what is gone.
+    /// What makes these states impossible: a name taken meanwhile, a reference to what is gone. What says `since`
+    /// is left out of them by force.
     ///
     /// # Errors
     /// Only the database's.
@@ -177,7 +178,7 @@ fn plan<T: Restorable>(
         }
     }
     let states: Vec<T> = plan.overwrite.iter().map(|(_, state)| state).chain(&plan.put_back).cloned().collect();
-    plan.obstacles.extend(T::obstacles(conn, &states, coming)?);
+    plan.obstacles.extend(T::obstacles(conn, &states, coming)?.into_iter().filter(|o| !(o.since && force)));
     Ok(plan)
 }
 

@@ -48,6 +48,14 @@ diesel::table! {
         version -> BigInt,
         created_at -> BigInt,
         updated_at -> BigInt,
+        images -> Text,
+    }
+}
+
+diesel::table! {
+    item_images (upload_id, item_id) {
+        upload_id -> BigInt,
+        item_id -> BigInt,
     }
 }
 
@@ -254,10 +262,21 @@ diesel::table! {
 
 diesel::joinable!(items -> categories (category_id));
 diesel::joinable!(items -> users (owner_id));
+diesel::joinable!(item_images -> items (item_id));
+diesel::joinable!(item_images -> uploads (upload_id));
 diesel::joinable!(changes -> changesets (changeset_id));
 diesel::joinable!(changesets -> api_keys (api_key_id));
 diesel::joinable!(api_keys -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(
-    users, categories, items, counters, changesets, changes, sessions, api_keys
+    users,
+    categories,
+    items,
+    item_images,
+    uploads,
+    counters,
+    changesets,
+    changes,
+    sessions,
+    api_keys
 );
 diesel::allow_tables_to_appear_in_same_query!(webhooks, deliveries, changesets);

@@ -1,5 +1,6 @@
 //! The words: an item, what may be typed for one, and who may do what with it.
 
+pub mod images;
 mod input;
 
 use diesel::prelude::*;
@@ -12,6 +13,7 @@ use crate::decimal::Amount;
 use crate::error::Error;
 use crate::time::Timestamp;
 
+pub use images::Images;
 pub use input::{ItemInput, parse_price};
 
 /// 999 999 999.9999
@@ -30,7 +32,7 @@ pub const FIELDS: [(&str, &str); 8] = [
 ];
 
 /// The members of an item in version 1 of the API.
-pub const SHOWN: [&str; 13] = [
+pub const SHOWN: [&str; 14] = [
     "id",
     "sku",
     "name",
@@ -44,6 +46,7 @@ pub const SHOWN: [&str; 13] = [
     "version",
     "created_at",
     "updated_at",
+    "images",
 ];
 
 /// Whose an item is, shown beside it.
@@ -103,6 +106,9 @@ pub struct Item {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+    /// Its images, in their order. What was recorded before there were any has none.
+    #[serde(default)]
+    pub images: Images,
 }
 
 fn as_amount<S: Serializer>(units: &i64, serializer: S) -> Result<S::Ok, S::Error> {
@@ -113,6 +119,14 @@ fn from_amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Err
     let number = serde_json::Number::deserialize(deserializer)?;
     let amount = Amount::parse(&number.to_string());
     amount.map(|amount| amount.0).map_err(|_| serde::de::Error::custom("is no amount"))
+}
+
+impl Item {
+    /// This state as the next version of an item.
+    #[must_use]
+    pub fn as_next(self, before: &Self, now: Timestamp) -> Self {
+        Self { version: before.version + 1, updated_at: now, ..self }
+    }
 }
 
 impl Recorded for Item {
@@ -245,6 +259,7 @@ impl ItemFields {
             version: before.version + 1,
             created_at: before.created_at,
             updated_at: now,
+            images: before.images.clone(),
         }
     }
 }

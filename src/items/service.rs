@@ -1,11 +1,12 @@
 //! What can be done with items, by whichever door.
 
+pub mod images;
 pub mod many;
 
 use diesel::result::Error as DbError;
 use serde_json::{Map, Value};
 
-use super::model::{Act, Item, ItemFields, ItemInput, Visible, may};
+use super::model::{Act, Images, Item, ItemFields, ItemInput, Visible, may};
 use super::shown::{Related, Shape};
 use super::store::{self, batch, words};
 use crate::caller::Caller;
@@ -114,18 +115,19 @@ pub fn update(tx: &mut Tx<'_>, id: i64, mut input: ItemInput, mode: Mode, expect
 /// # Errors
 /// 409 for a code that is taken.
 fn write(tx: &mut Tx<'_>, before: &Item, fields: ItemFields) -> Result<Item, Error> {
-    write_as(tx, before, fields, before.owner_id)
+    let after = fields.onto(before, tx.now);
+    write_over(tx, before, after)
 }
 
-/// The same, and gives the item to this owner.
+/// Writes the next version of an item that is locked for it.
 ///
 /// # Errors
-/// As `write`.
-pub(super) fn write_as(tx: &mut Tx<'_>, before: &Item, fields: ItemFields, owner_id: i64) -> Result<Item, Error> {
-    let after = Item { owner_id, ..fields.onto(before, tx.now) };
+/// 409 for a code that is taken, and for an image that was deleted at the same moment.
+pub(super) fn write_over(tx: &mut Tx<'_>, before: &Item, after: Item) -> Result<Item, Error> {
     if store::update(tx.conn, &after).map_err(taken)? == 0 {
         return Err(Error::Internal(format!("item {} changed under its lock", before.id)));
     }
+    images::index(tx.conn, after.id, &before.images, &after.images)?;
     tx.updated(before, &after)?;
     let counted = |item: &Item| (item.is_active, item.category_id, item.owner_id);
     if counted(before) != counted(&after) {
@@ -159,7 +161,12 @@ pub fn revert(tx: &mut Tx<'_>, id: i64, version: i64, expected: &Expected) -> Re
         let detail = format!("Version {version} was in category {}, which there is no more.", state.category_id);
         return Err(Error::Conflict { detail, field: Some("category_id") });
     }
-    let item = write(tx, &before, state.into())?;
+    if let Some(image) = images::gone(tx.conn, std::slice::from_ref(&state))?.first() {
+        let detail = format!("Version {version} had the image {:?}, which was deleted since.", image.filename);
+        return Err(Error::Conflict { detail, field: Some("images") });
+    }
+    let state = Item { owner_id: before.owner_id, ..state }.as_next(&before, tx.now);
+    let item = write_over(tx, &before, state)?;
     tx.summarise(format!("Reverted item {id} to version {version}"));
     Ok(item)
 }
@@ -198,6 +205,7 @@ pub(super) fn put_back(tx: &mut Tx<'_>, mut items: Vec<Item>) -> Result<(), Erro
     }
     batch::restore(tx.conn, &items).map_err(taken)?;
     for item in &items {
+        images::index(tx.conn, item.id, &Images::default(), &item.images)?;
         added(tx, item)?;
     }
     tx.at_commit(move |conn| Ok(words::put_all(conn, &items)?));
@@ -217,7 +225,8 @@ pub fn reassign(tx: &mut Tx<'_>, from: i64, to: i64) -> Result<usize, Error> {
         }
         moved += items.len();
         for before in items {
-            write_as(tx, &before, before.clone().into(), to)?;
+            let after = Item { owner_id: to, ..before.clone() }.as_next(&before, tx.now);
+            write_over(tx, &before, after)?;
         }
     }
 }

@@ -37,11 +37,14 @@ impl Shape {
     /// Reads `fields` and `expand`; `known` are the names that fields can have.
     pub fn parse(params: &Params, known: &[&str], caller: &Caller, errors: &mut FieldErrors) -> Self {
         let mut shape = Self::default();
+        // They are there in full; who cuts the fields and names them here wants them too.
+        let mut images = false;
         for name in params.get("expand").into_iter().flat_map(|text| text.split(',')) {
             match name.trim() {
                 "category" => shape.category = true,
                 "owner" => shape.owner = true,
-                _ => errors.add("expand", "unknown", "must name some of category, owner"),
+                "images" => images = true,
+                _ => errors.add("expand", "unknown", "must name some of category, owner, images"),
             }
         }
         // Naming one of these among the fields asks for it, too.
@@ -49,7 +52,8 @@ impl Shape {
         shape.category |= shape.fields.names("category");
         shape.owner |= shape.fields.names("owner");
         // Who expands something wants to see it.
-        for (name, _) in [("category", shape.category), ("owner", shape.owner)].iter().filter(|(_, wanted)| *wanted) {
+        let expanded = [("category", shape.category), ("owner", shape.owner), ("images", images)];
+        for (name, _) in expanded.iter().filter(|(_, wanted)| *wanted) {
             shape.fields.and(name);
         }
         shape.reads = match (caller.is_admin(), caller.user_id()) {

@@ -1,13 +1,14 @@
 //! All SQL of items: one item here, lists in `store/page.rs`, the full-text index in `store/words.rs`, many at
-//! once in `store/batch.rs`.
+//! once in `store/batch.rs`, which items use an upload in `store/images.rs`.
 
 pub mod batch;
+pub mod images;
 pub mod page;
 pub mod words;
 
 use diesel::prelude::*;
 
-use super::model::{Item, ItemFields, Known, Owner};
+use super::model::{Images, Item, ItemFields, Known, Owner};
 use crate::db::Conn;
 use crate::db::schema::{items, users};
 use crate::time::Timestamp;
@@ -73,6 +74,7 @@ pub fn insert(conn: &mut Conn, fields: ItemFields, owner_id: i64, now: Timestamp
         version: 1,
         created_at: now,
         updated_at: now,
+        images: Images::default(),
     })
 }
 
@@ -91,6 +93,7 @@ pub fn update(conn: &mut Conn, item: &Item) -> QueryResult<usize> {
             items::owner_id.eq(item.owner_id),
             items::version.eq(item.version),
             items::updated_at.eq(item.updated_at.0),
+            items::images.eq(&item.images),
         ))
         .execute(conn)
 }

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::model::{Item, ItemFields};
-use super::service;
+use super::model::Item;
+use super::service::{self, images};
 use super::store::{self, batch};
 use crate::categories;
 use crate::changes::undo::{Coming, Obstacle, Restorable};
@@ -27,12 +27,20 @@ impl Restorable for Item {
         let categories: HashSet<i64> =
             categories::store::find_all(conn, &ids(|item| item.category_id))?.iter().map(Recorded::id).collect();
         let owners: HashSet<i64> = store::owners_of(conn, &ids(|item| item.owner_id))?.into_iter().collect();
+        let gone: HashSet<i64> = images::gone(conn, states)?.iter().map(|image| image.id).collect();
         let mut found = Vec::new();
         for item in states {
-            let mut blocked = |field: &str, message: String| {
+            let id = item.id;
+            let obstacle = |field: &str, message: String, since: bool| {
                 let field = Some(field.to_owned());
-                found.push(Obstacle { entity: Entity::Item, id: item.id, field, message, since: false });
+                Obstacle { entity: Entity::Item, id, field, message, since }
             };
+            // It comes without them when that is wanted.
+            let without = item.images.iter().filter(|image| gone.contains(&image.id));
+            found.extend(without.map(|image| {
+                obstacle("images", format!("had {:?}, an upload that was deleted since", image.filename), true)
+            }));
+            let mut blocked = |field: &str, message: String| found.push(obstacle(field, message, false));
             if let Some(holder) = item.sku.as_ref().and_then(|sku| holders.get(sku)).filter(|id| **id != item.id)
                 && !coming.contains(Entity::Item, *holder)
             {
@@ -53,14 +61,17 @@ impl Restorable for Item {
     }
 
     fn overwrite(tx: &mut Tx<'_>, pairs: Vec<(Self, Self)>) -> Result<(), Error> {
-        for (before, state) in pairs {
-            let owner = state.owner_id;
-            service::write_as(tx, &before, ItemFields::from(state), owner)?;
+        let (before, mut states): (Vec<Self>, Vec<Self>) = pairs.into_iter().unzip();
+        images::drop_gone(tx.conn, &mut states)?;
+        for (before, state) in before.iter().zip(states) {
+            let after = state.as_next(before, tx.now);
+            service::write_over(tx, before, after)?;
         }
         Ok(())
     }
 
-    fn put_back(tx: &mut Tx<'_>, states: Vec<Self>) -> Result<(), Error> {
+    fn put_back(tx: &mut Tx<'_>, mut states: Vec<Self>) -> Result<(), Error> {
+        images::drop_gone(tx.conn, &mut states)?;
         service::put_back(tx, states)
     }
 }

@@ -1,4 +1,6 @@
-//! The JSON door of uploads, in the order of the routes.
+//! The JSON door of uploads, in the order of the routes; of uploads as images of items in `api/images.rs`.
+
+pub mod images;
 
 use std::io;
 use std::sync::Arc;

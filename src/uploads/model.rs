@@ -1,12 +1,13 @@
 //! The words: an upload, what kinds of files are taken, and who may do what with it.
 
 use diesel::prelude::*;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::caller::{Caller, Role, Who};
 use crate::changes::{Entity, Recorded};
 use crate::db::schema::uploads;
 use crate::error::Error;
+use crate::items::model::images::{Image, content_path, thumbnail_path};
 use crate::time::Timestamp;
 
 /// The longest name of a file, in characters.
@@ -58,27 +59,15 @@ pub struct Shown<'u> {
     #[serde(flatten)]
     pub upload: &'u Upload,
     /// The file itself.
-    #[serde(serialize_with = "content_path")]
-    pub url: i64,
+    pub url: String,
     /// A small picture of it, if it is an image.
-    #[serde(serialize_with = "thumbnail_path")]
-    pub thumbnail_url: Option<i64>,
+    pub thumbnail_url: Option<String>,
 }
 
 impl<'u> From<&'u Upload> for Shown<'u> {
     fn from(upload: &'u Upload) -> Self {
-        Self { upload, url: upload.id, thumbnail_url: upload.is_image().then_some(upload.id) }
-    }
-}
-
-fn content_path<S: Serializer>(id: &i64, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&format_args!("/api/v1/uploads/{id}/content"))
-}
-
-fn thumbnail_path<S: Serializer>(id: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
-    match id {
-        Some(id) => serializer.collect_str(&format_args!("/api/v1/uploads/{id}/thumbnail")),
-        None => serializer.serialize_none(),
+        let thumbnail_url = upload.is_image().then(|| thumbnail_path(upload.id));
+        Self { upload, url: content_path(upload.id), thumbnail_url }
     }
 }
 
@@ -86,6 +75,11 @@ impl Upload {
     /// Whether it can be an item's image.
     pub fn is_image(&self) -> bool {
         self.content_type.starts_with("image/")
+    }
+
+    /// What an item keeps of it.
+    pub fn as_image(&self) -> Image {
+        Image { id: self.id, filename: self.filename.clone(), content_type: self.content_type.clone(), size: self.size }
     }
 
     /// The name of its small picture in the storage.

@@ -1,5 +1,7 @@
 //! What can be done with uploads, by whichever door.
 
+pub mod images;
+
 use diesel::result::{DatabaseErrorKind, Error as DbError};
 
 use super::jobs::{MakeThumbnail, RemoveFile};
@@ -9,6 +11,8 @@ use crate::caller::Caller;
 use crate::changes::{Expected, Tx};
 use crate::db::Conn;
 use crate::error::Error;
+use crate::items;
+use crate::items::model::Visible;
 
 /// So many uploads are given away at a time.
 const AT_ONCE: i64 = 1_000;
@@ -22,8 +26,13 @@ pub fn get(conn: &mut Conn, caller: &Caller, id: i64) -> Result<Upload, Error> {
     visible(conn, found, caller, id)
 }
 
-fn visible(_: &mut Conn, found: Option<Upload>, caller: &Caller, id: i64) -> Result<Upload, Error> {
-    found.filter(|upload| is_own(caller, upload)).ok_or_else(|| Error::missing("Upload", id))
+fn visible(conn: &mut Conn, found: Option<Upload>, caller: &Caller, id: i64) -> Result<Upload, Error> {
+    match found {
+        Some(upload) if is_own(caller, &upload) || items::store::images::is_shown(conn, id, Visible::to(caller))? => {
+            Ok(upload)
+        }
+        _ => Err(Error::missing("Upload", id)),
+    }
 }
 
 /// Whether there is room for so many bytes more; asked before they are read, and again when they are there.

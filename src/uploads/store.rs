@@ -34,6 +34,15 @@ pub fn find_to_change(conn: &mut Conn, id: i64) -> QueryResult<Option<Upload>> {
     }
 }
 
+/// One upload that something will refer to: on PostgreSQL nobody deletes or changes it until then.
+pub fn find_to_use(conn: &mut Conn, id: i64) -> QueryResult<Option<Upload>> {
+    let query = uploads::table.find(id).select(uploads::all_columns);
+    match conn {
+        Conn::Postgres(conn) => query.for_share().get_result(conn).optional(),
+        Conn::Sqlite(conn) => query.get_result(conn).optional(),
+    }
+}
+
 /// The uploads of these ids that exist; locked on PostgreSQL if they will be written.
 pub fn find_all(conn: &mut Conn, ids: &[i64], lock: bool) -> QueryResult<Vec<Upload>> {
     let query = uploads::table.filter(uploads::id.eq_any(ids)).order(uploads::id).select(uploads::all_columns);

@@ -22,7 +22,7 @@ use super::list::{Listing, Many};
 use super::wire;
 use crate::changes::Recorded;
 use crate::error::Error;
-use crate::fields::Input;
+use crate::fields::{Input, Source};
 
 /// A body of fields may have so many bytes.
 pub const LARGEST_BODY: usize = 256 * 1024;
@@ -49,6 +49,27 @@ impl FromRequest for Object {
     fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (req, payload) = (req.clone(), payload.take());
         Box::pin(async move { parse_object(&read_json(&req, payload, LARGEST_BODY).await?).map(Self) })
+    }
+}
+
+/// A JSON object, or no body at all, which is one without fields.
+#[derive(Debug, Clone)]
+pub struct OptionalObject(pub Input);
+
+impl FromRequest for OptionalObject {
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Error>>>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (req, payload) = (req.clone(), payload.take());
+        Box::pin(async move {
+            let body = read_body(&req, payload, LARGEST_BODY).await?;
+            if body.is_empty() {
+                return Ok(Self(Input::new(Source::Json, Vec::new())));
+            }
+            check_type(&req)?;
+            parse_object(&body).map(Self)
+        })
     }
 }
 
@@ -81,11 +102,16 @@ impl FromRequest for Json {
 }
 
 async fn read_json(req: &HttpRequest, payload: Payload, bound: usize) -> Result<Vec<u8>, Error> {
-    let essence = content_type(req);
-    if !(essence == "application/json" || essence.starts_with("application/") && essence.ends_with("+json")) {
-        return Err(Error::UnsupportedMedia("Send the body as application/json.".to_owned()));
-    }
+    check_type(req)?;
     read_body(req, payload, bound).await
+}
+
+fn check_type(req: &HttpRequest) -> Result<(), Error> {
+    let essence = content_type(req);
+    if essence == "application/json" || essence.starts_with("application/") && essence.ends_with("+json") {
+        return Ok(());
+    }
+    Err(Error::UnsupportedMedia("Send the body as application/json.".to_owned()))
 }
 
 /// The media type of a request's body, without its parameters.

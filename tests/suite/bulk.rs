@@ -85,7 +85,8 @@ fn of_some_the_wrong_ones_are_told_at_their_places(server: &Server) {
           "owner_id": 2,
           "version": 1,
           "created_at": "[created_at]",
-          "updated_at": "[updated_at]"
+          "updated_at": "[updated_at]",
+          "images": []
         },
         {
           "id": 3,
@@ -100,7 +101,8 @@ fn of_some_the_wrong_ones_are_told_at_their_places(server: &Server) {
           "owner_id": 2,
           "version": 1,
           "created_at": "[created_at]",
-          "updated_at": "[updated_at]"
+          "updated_at": "[updated_at]",
+          "images": []
         }
       ],
       "errors": [

@@ -55,6 +55,9 @@ const API: &[Expected] = &[
     row("PUT /api/v2/items/{id}", [401, 403, 403, 200, 200, 401]).keys([403, 403, 200]),
     row("PATCH /api/v2/items/{id}", [401, 403, 403, 200, 200, 401]).keys([403, 403, 200]),
     row("DELETE /api/v2/items/{id}", [401, 403, 403, 403, 204, 401]).keys([403, 403, 204]),
+    // Of somebody else's upload no image is made, and what is none is not taken off.
+    row("PUT /api/v1/items/{id}/images/{upload_id}", [401, 403, 403, 200, 200, 401]).keys([403, 403, 200]),
+    row("DELETE /api/v1/items/{id}/images/{upload_id}", [401, 403, 403, 204, 204, 401]).keys([403, 403, 204]),
     row("GET /api/v1/items/{id}/history", [401, 403, 403, 200, 200, 401]).keys([403, 403, 200]),
     row("POST /api/v1/items/{id}/revert", [401, 403, 403, 200, 200, 401]).keys([403, 403, 200]),
     // A plain request, which is no upgrade.
@@ -287,6 +290,7 @@ fn body_for(server: &Server, method: &str, pattern: &str, round: usize, category
         (_, pattern) if pattern.contains("/webhooks") => json!({"description": name}),
         (_, "/api/v1/posts" | "/api/v1/posts/{id}") => json!({"title": name, "content": "Text"}),
         (_, pattern) if pattern.contains("/users") => json!({"full_name": name}),
+        (_, pattern) if pattern.contains("/images/") => json!({"position": 1}),
         (_, pattern) if pattern.contains("/v2/items") => {
             json!({"name": name, "price": {"amount": "1"}, "category_id": category})
         }
@@ -342,6 +346,13 @@ fn every_api_route_answers_each_credential_as_the_table_says(server: &Server) {
                     .clone();
                 path = pattern.replace("{id}", &id.to_string());
                 crate::uploads::thumbnail_of(server, &id);
+            }
+            if pattern.ends_with("/images/{upload_id}") {
+                let id = crate::item_images::image(server, "a.png");
+                path = path.replace("{upload_id}", &id.to_string());
+                if method == "DELETE" {
+                    server.user().call("PUT", &path).send().expect(200);
+                }
             }
             if pattern.starts_with("/api/v1/posts/{id}") {
                 let body = json!({"title": "News", "content": "Text", "published": true});

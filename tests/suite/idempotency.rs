@@ -364,7 +364,11 @@ fn if_match_is_asked_for_after_who_may_and_what_is_there(kind: Kind) {
             }
             other => panic!("{pattern}: what is an id of {other}?"),
         };
-        let at = |id: i64| pattern.replace("{id}", &id.to_string());
+        let image = crate::item_images::image(&server, "front.png");
+        let at = |id: i64| pattern.replace("{id}", &id.to_string()).replace("{upload_id}", &image.to_string());
+        if method == "DELETE" && pattern.contains("{upload_id}") {
+            server.user().call("PUT", &at(id)).header("if-match", "*").send().expect(200);
+        }
         let send = |who: Option<Who>, path: &str, if_match: Option<&str>| {
             let mut call = server.call(&method, path).json(&json!({}));
             if let Some(who) = who {

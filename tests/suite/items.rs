@@ -56,7 +56,8 @@ fn an_item_is_created_whole(server: &Server) {
         "owner_id": 2,
         "version": 1,
         "created_at": "[created_at]",
-        "updated_at": "[updated_at]"
+        "updated_at": "[updated_at]",
+        "images": []
       }
     }
     "#);
@@ -81,7 +82,8 @@ fn an_item_is_created_whole(server: &Server) {
       "owner_id": 2,
       "version": 1,
       "created_at": "[created_at]",
-      "updated_at": "[updated_at]"
+      "updated_at": "[updated_at]",
+      "images": []
     }
     "#);
     }
@@ -330,7 +332,8 @@ fn put_sets_what_is_absent_to_its_default(server: &Server) {
       "owner_id": 2,
       "version": 2,
       "created_at": "[created_at]",
-      "updated_at": "[updated_at]"
+      "updated_at": "[updated_at]",
+      "images": []
     }
     "#);
     }

@@ -78,7 +78,8 @@ fn a_page_says_where_it_is(server: &Server) {
           "owner_id": 2,
           "version": 1,
           "created_at": "[created_at]",
-          "updated_at": "[updated_at]"
+          "updated_at": "[updated_at]",
+          "images": []
         },
         {
           "id": 4,
@@ -93,7 +94,8 @@ fn a_page_says_where_it_is(server: &Server) {
           "owner_id": 2,
           "version": 1,
           "created_at": "[created_at]",
-          "updated_at": "[updated_at]"
+          "updated_at": "[updated_at]",
+          "images": []
         }
       ],
       "total": 5,

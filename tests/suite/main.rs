@@ -29,6 +29,7 @@ mod errors;
 mod house;
 mod idempotency;
 mod import;
+mod item_images;
 mod items;
 mod limits;
 mod lists;

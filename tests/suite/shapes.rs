@@ -126,6 +126,7 @@ fn what_is_expanded_stands_beside_its_id(server: &Server) {
         "version": 1,
         "created_at": "[created_at]",
         "updated_at": "[updated_at]",
+        "images": [],
         "category": {
           "id": 1,
           "name": "Tools",
@@ -359,7 +360,8 @@ fn version_2_has_the_price_in_one_piece(server: &Server) {
         "owner_id": 2,
         "version": 1,
         "created_at": "[created_at]",
-        "updated_at": "[updated_at]"
+        "updated_at": "[updated_at]",
+        "images": []
       }
     }
     "#);

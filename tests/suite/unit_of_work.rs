@@ -262,6 +262,42 @@ fn every_write_by_every_door_leaves_its_changes(server: &Server) {
             }),
         ),
         (
+            "api: upload created for an item",
+            Box::new(|| {
+                crate::item_images::image(server, "front.png");
+            }),
+        ),
+        (
+            "api: image put on an item",
+            Box::new(|| {
+                server.admin().call("PUT", "/api/v1/items/2/images/2").send().expect(200);
+            }),
+        ),
+        (
+            "api: another upload created",
+            Box::new(|| {
+                crate::item_images::image(server, "back.png");
+            }),
+        ),
+        (
+            "api: image put before another",
+            Box::new(|| {
+                server.admin().put("/api/v1/items/2/images/3", &json!({"position": 1})).send().expect(200);
+            }),
+        ),
+        (
+            "api: image moved",
+            Box::new(|| {
+                server.admin().put("/api/v1/items/2/images/3", &json!({"position": 2})).send().expect(200);
+            }),
+        ),
+        (
+            "api: image taken off an item",
+            Box::new(|| {
+                server.admin().delete("/api/v1/items/2/images/2").send().expect(204);
+            }),
+        ),
+        (
             "admin: category edited",
             Box::new(|| {
                 visitor.fill_in("/admin/categories/2/edit", &[("name", "Games")]).leads_to();

@@ -1060,6 +1060,7 @@ fn a_users_items_come_with_their_categories(server: &Server) {
           "version": 1,
           "created_at": "[created_at]",
           "updated_at": "[updated_at]",
+          "images": [],
           "category": {
             "id": 1,
             "name": "Tools",

@@ -11,7 +11,7 @@ use crate::changes::Tx;
 use crate::decimal::{Amount, SCALE};
 use crate::error::Error;
 use crate::fields::{FieldErrors, Input, Mode, Raw};
-use crate::items::model::{Item, ItemInput};
+use crate::items::model::{Images, Item, ItemInput};
 use crate::items::shown::Shape;
 use crate::items::store::page::{By, Column};
 use crate::items::{list, service};
@@ -23,7 +23,7 @@ use crate::web::json::{self, Answer, Json, Tree};
 use crate::web::list::Params;
 
 /// The members of an item in version 2.
-pub const SHOWN: [&str; 11] = [
+pub const SHOWN: [&str; 12] = [
     "id",
     "sku",
     "name",
@@ -35,6 +35,7 @@ pub const SHOWN: [&str; 11] = [
     "version",
     "created_at",
     "updated_at",
+    "images",
 ];
 
 /// The members of a price, and the fields of version 1 that they are.
@@ -58,6 +59,7 @@ pub struct ItemV2<'i> {
     version: i64,
     created_at: Timestamp,
     updated_at: Timestamp,
+    images: &'i Images,
 }
 
 /// A price with what it is in.
@@ -89,6 +91,7 @@ impl<'i> From<&'i Item> for ItemV2<'i> {
             version: item.version,
             created_at: item.created_at,
             updated_at: item.updated_at,
+            images: &item.images,
         }
     }
 }

@@ -3,14 +3,14 @@
 use iso_currency::Currency;
 use validator::Validate;
 
-use super::{Item, ItemFields, MAX_PRICE};
+use super::{Images, Item, ItemFields, MAX_PRICE};
 use crate::caller::Caller;
 use crate::decimal::{Amount, NotAnAmount, SCALE};
 use crate::error::Error;
 use crate::fields::{FieldErrors, Given, Input, Raw};
 
 /// What only the product sets.
-const RESERVED: [&str; 5] = ["id", "owner_id", "version", "created_at", "updated_at"];
+const RESERVED: [&str; 6] = ["id", "owner_id", "version", "created_at", "updated_at", "images"];
 
 /// What was typed or sent, read field by field.
 #[derive(Debug, Clone, Default)]
@@ -23,8 +23,8 @@ pub struct ItemInput {
     tax_rate: Given<Amount>,
     is_active: Given<bool>,
     category_id: Given<i64>,
-    /// Of [`RESERVED`], what was sent along, as it was written.
-    reserved: Vec<(&'static str, String)>,
+    /// Of [`RESERVED`], what was sent along.
+    reserved: Vec<(&'static str, Raw)>,
     errors: FieldErrors,
 }
 
@@ -70,11 +70,7 @@ impl ItemInput {
         let tax_rate = input.decimal("tax_rate", &mut errors).try_map(|text| parse_rate(&text, &mut errors));
         let is_active = input.boolean("is_active", &mut errors);
         let category_id = input.integer("category_id", &mut errors);
-        let sent = |name: &'static str| match input.get(name) {
-            None | Some(Raw::Null) => None,
-            Some(Raw::Number(text) | Raw::Text(text)) => Some((name, text.clone())),
-            Some(Raw::Bool(_) | Raw::List(_) | Raw::Nested) => Some((name, String::new())),
-        };
+        let sent = |name: &'static str| Some((name, input.get(name).filter(|raw| **raw != Raw::Null)?.clone()));
         let reserved = RESERVED.into_iter().filter_map(sent).collect();
         Self { sku, name, description, price, currency, tax_rate, is_active, category_id, reserved, errors }
     }
@@ -115,6 +111,7 @@ impl ItemInput {
         let owner = base.map(|b| b.owner_id).or(caller.user_id());
         for (field, sent) in &self.reserved {
             let is = match (*field, base) {
+                ("images", base) if base.map_or(&Images::default(), |base| &base.images).are(sent) => continue,
                 ("owner_id", _) => owner.map(|id| id.to_string()),
                 ("id", Some(base)) => Some(base.id.to_string()),
                 ("version", Some(base)) => Some(base.version.to_string()),
@@ -122,7 +119,7 @@ impl ItemInput {
                 ("updated_at", Some(base)) => Some(base.updated_at.rfc3339()),
                 _ => None,
             };
-            if is.as_ref() != Some(sent) {
+            if is.is_none() || is.as_deref() != sent.written() {
                 return Some(*field);
             }
         }

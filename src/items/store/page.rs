@@ -179,7 +179,8 @@ pub fn list(
     // The columns in the order of `items::SqlType`.
     let mut statement = Statement::<items::SqlType>::new(
         "SELECT items.id, items.sku, items.name, items.description, items.price, items.currency, items.tax_rate, \
-         items.is_active, items.category_id, items.owner_id, items.version, items.created_at, items.updated_at",
+         items.is_active, items.category_id, items.owner_id, items.version, items.created_at, items.updated_at, \
+         items.images",
     );
     let id = statement.from(conn, filter);
     statement.filter(filter, id);

@@ -44,7 +44,7 @@ impl Tree {
         Ok(tree)
     }
 
-    /// The fields of an object, those of nested ones left unread; none when it is no object.
+    /// The fields of an object; none when it is no object.
     pub fn into_input(self) -> Option<Input> {
         let Self::Object(fields) = self else { return None };
         let raw = fields.into_iter().map(|(name, tree)| (name, tree.into_raw())).collect();
@@ -55,7 +55,9 @@ impl Tree {
         match self {
             Self::Leaf(raw) => raw,
             Self::Array(items) => Raw::List(items.into_iter().map(Self::into_raw).collect()),
-            Self::Object(_) => Raw::Nested,
+            Self::Object(members) => {
+                Raw::Object(members.into_iter().map(|(name, tree)| (name, tree.into_raw())).collect())
+            }
         }
     }
 }

@@ -57,7 +57,7 @@ impl WebhookInput {
         let sent = |name: &'static str| match input.get(name) {
             None | Some(Raw::Null) => None,
             Some(Raw::Number(text) | Raw::Text(text)) => Some((name, text.clone())),
-            Some(Raw::Bool(_) | Raw::List(_) | Raw::Nested) => Some((name, String::new())),
+            Some(Raw::Bool(_) | Raw::List(_) | Raw::Object(_)) => Some((name, String::new())),
         };
         let reserved = RESERVED.into_iter().filter_map(sent).collect();
         Self { url, events, description, is_active, reserved, errors }

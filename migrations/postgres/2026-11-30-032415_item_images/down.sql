@@ -1,0 +1,2 @@
+DROP TABLE item_images;
+ALTER TABLE items DROP COLUMN images;
