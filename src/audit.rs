@@ -2,7 +2,9 @@
 
 pub mod api;
 pub mod list;
+pub mod log;
 pub mod model;
+pub mod names;
 pub mod pages;
 pub mod service;
 pub mod store;

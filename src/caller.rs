@@ -71,6 +71,9 @@ pub enum Door {
 }
 
 impl Door {
+    /// All doors.
+    pub const ALL: [Door; 4] = [Door::Api, Door::Admin, Door::Cli, Door::Job];
+
     /// As it is stored and sent.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -224,6 +224,13 @@ routes!(PAGES, register_pages, "/admin", {
     "/categories/{id}/delete" => { GET categories::pages::ask_delete, POST categories::pages::delete }
 });
 
+// The pages of what happened, behind the sign-in too.
+routes!(AUDIT_PAGES, register_audit_pages, "/admin/audit", {
+    "" => { GET audit::pages::log::list }
+    "/{id}" => { GET audit::pages::one::show }
+    "/{id}/revert" => { GET audit::pages::undo::ask, POST audit::pages::undo::act }
+});
+
 // The pages of users, behind the sign-in too.
 routes!(USER_PAGES, register_user_pages, "/admin/users", {
     "" => { GET users::pages::list }
@@ -239,9 +246,25 @@ routes!(USER_PAGES, register_user_pages, "/admin/users", {
 
 /// Every route, in the order of the map.
 pub fn table() -> impl Iterator<Item = Route> {
-    let parts: [&'static [Route]; 17] = [
-        ITEMS, ITEMS_V2, STATS, CATEGORIES, POSTS, UPLOADS, USERS, AUDIT, AUTH, API_KEYS, WEBHOOKS, EVENTS, HEALTH,
-        ROOT, ENTRANCE, PAGES, USER_PAGES,
+    let parts: [&'static [Route]; 18] = [
+        ITEMS,
+        ITEMS_V2,
+        STATS,
+        CATEGORIES,
+        POSTS,
+        UPLOADS,
+        USERS,
+        AUDIT,
+        AUTH,
+        API_KEYS,
+        WEBHOOKS,
+        EVENTS,
+        HEALTH,
+        ROOT,
+        ENTRANCE,
+        PAGES,
+        USER_PAGES,
+        AUDIT_PAGES,
     ];
     let assets = Route { method: "GET", path: "/static/{version}/{file}", handler: "web::assets::file" };
     let trimmed = |route: &Route| Route {
@@ -288,6 +311,7 @@ pub fn register(cfg: &mut ServiceConfig, app: &Arc<App>) {
                 web::scope("")
                     .wrap(from_fn(identify::signed_in))
                     .service(web::scope("/users").configure(register_user_pages))
+                    .service(web::scope("/audit").configure(register_audit_pages))
                     .configure(register_pages)
                     .default_service(web::to(nothing)),
             ),

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::model::{Change, Counted, Undone};
+use super::service::Choice;
 use super::{list, service};
 use crate::app::{App, KeyUse};
 use crate::changes::Tx;
@@ -90,7 +91,8 @@ pub async fn revert(
         Claimed::Mine(claim) => claim,
     };
     let show = |undone: &Undone| Answer::one(StatusCode::OK, "Changeset undone", undone);
-    let undone = service::revert(&app, &caller, id.into_inner(), force, &claim, show).await?;
+    let choice = Choice { force, partly: false };
+    let undone = service::revert(&app, &caller, id.into_inner(), choice, &claim, show).await?;
     Ok(show(&undone)?.into())
 }
 

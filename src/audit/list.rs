@@ -60,6 +60,7 @@ impl Query {
             action,
             after: params.time("after", &mut errors),
             before: params.time("before", &mut errors),
+            ..Filter::default()
         };
         let fields = Fields::parse(params, SHOWN.into_iter(), &mut errors);
         let sorted = Sorted::parse(params, path, key, &[("id", ()), ("at", ())], ("-id", ()), errors)?;

@@ -1,5 +1,9 @@
-//! The browser's door of the audit log.
+//! The browser's door of the audit log: the history of an item here, the log in `pages/log.rs`, one changeset in
+//! `pages/one.rs`, undoing it in `pages/undo.rs`.
 
+pub mod log;
+pub mod one;
+pub mod undo;
 pub mod views;
 
 use actix_web::web::{Data, Path};
@@ -15,11 +19,17 @@ use crate::error::Error;
 use crate::fields::FieldErrors;
 use crate::items::model::FIELDS;
 use crate::web::caller::Admin;
-use crate::web::history::{History, plain};
+use crate::web::difference::plain;
+use crate::web::history::History;
 use crate::web::list::{Params, Window};
 use crate::web::page::{self, Frame};
 use crate::web::view::per_cent;
 use views::ItemHistoryPage;
+
+/// Where the log lies.
+pub const PATH: &str = "/admin/audit";
+/// The place of the sidebar.
+pub const PLACE: &str = "audit";
 
 /// `GET /admin/items/{id}/history`.
 ///

@@ -1,6 +1,6 @@
 //! What can be asked of the audit log, and undoing.
 
-mod undo;
+pub mod undo;
 
 use super::model::{Change, Changeset, Counted};
 use super::store;
@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::items;
 use crate::items::model::Item;
 
-pub use undo::revert;
+pub use undo::{Choice, revert};
 
 /// An item and a part of its history, newest first.
 ///

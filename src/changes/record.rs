@@ -57,6 +57,20 @@ impl Entity {
         }
     }
 
+    /// As people call it: "API key".
+    pub fn label(self) -> String {
+        match self {
+            Self::User => "User",
+            Self::Category => "Category",
+            Self::Item => "Item",
+            Self::Post => "Post",
+            Self::Upload => "Upload",
+            Self::ApiKey => "API key",
+            Self::Webhook => "Webhook",
+        }
+        .to_owned()
+    }
+
     /// So many of them, in words.
     pub fn counted(self, count: usize) -> String {
         let plural = match self {

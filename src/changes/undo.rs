@@ -126,6 +126,21 @@ struct Plan<T> {
     obstacles: Vec<Obstacle>,
 }
 
+impl<T: Restorable> Plan<T> {
+    /// The same without what something stands in the way of.
+    fn unblocked(mut self) -> Self {
+        let blocked: HashSet<i64> = self.obstacles.iter().map(|o| o.id).collect();
+        self.remove.retain(|e| !blocked.contains(&e.id()));
+        self.overwrite.retain(|(now, _)| !blocked.contains(&now.id()));
+        self.put_back.retain(|e| !blocked.contains(&e.id()));
+        self
+    }
+
+    fn count(&self) -> usize {
+        self.remove.len() + self.overwrite.len() + self.put_back.len()
+    }
+}
+
 fn plan<T: Restorable>(
     conn: &mut Conn,
     nets: &[Net],
@@ -182,13 +197,13 @@ fn plan<T: Restorable>(
     Ok(plan)
 }
 
-/// What stands in the way of taking these back.
+/// How many of these can be taken back, and what stands in the way of the others.
 ///
 /// # Errors
 /// Only the database's.
 pub fn check<T: Restorable>(conn: &mut Conn, nets: &[Net], coming: &Coming, force: bool) -> Result<Found, Error> {
-    let plan: Plan<T> = plan(conn, nets, coming, force, false)?;
-    Ok((plan.remove.len() + plan.overwrite.len() + plan.put_back.len(), plan.obstacles))
+    let plan: Plan<T> = plan(conn, nets, coming, force, false)?.unblocked();
+    Ok((plan.count(), plan.obstacles))
 }
 
 /// Takes these back but for what something stands in the way of: that is returned.
@@ -196,12 +211,8 @@ pub fn check<T: Restorable>(conn: &mut Conn, nets: &[Net], coming: &Coming, forc
 /// # Errors
 /// What the kind of entity says.
 pub fn take_back<T: Restorable>(tx: &mut Tx<'_>, nets: &[Net], coming: &Coming, force: bool) -> Result<Found, Error> {
-    let mut plan: Plan<T> = plan(tx.conn, nets, coming, force, true)?;
-    let blocked: HashSet<i64> = plan.obstacles.iter().map(|o| o.id).collect();
-    plan.remove.retain(|e| !blocked.contains(&e.id()));
-    plan.overwrite.retain(|(now, _)| !blocked.contains(&now.id()));
-    plan.put_back.retain(|e| !blocked.contains(&e.id()));
-    let count = plan.remove.len() + plan.overwrite.len() + plan.put_back.len();
+    let plan: Plan<T> = plan(tx.conn, nets, coming, force, true)?.unblocked();
+    let count = plan.count();
     T::put_back(tx, plan.put_back)?;
     T::overwrite(tx, plan.overwrite)?;
     T::remove(tx, plan.remove)?;

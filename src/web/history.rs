@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::difference::{FieldChange, side};
 use super::list::{Params, Window};
 use super::page::initials;
 use super::view::{When, url};
@@ -29,14 +30,6 @@ pub struct HistoryEntry {
     /// The changeset's own words, where they say more: "Import of diamonds.csv, 53,940 rows".
     pub summary: Option<String>,
     pub fields: Vec<FieldChange>,
-}
-
-/// One field before and after, as they are read.
-#[derive(Clone, Debug)]
-pub struct FieldChange {
-    pub label: String,
-    pub before: Option<String>,
-    pub after: Option<String>,
 }
 
 impl History {
@@ -72,33 +65,18 @@ impl HistoryEntry {
         readable: &impl Fn(&str, &Value) -> Option<String>,
         telling: &impl Fn(&str) -> bool,
     ) -> Self {
-        let side = |text: &Option<String>| match text.as_deref().map(serde_json::from_str) {
-            Some(Ok(Value::Object(fields))) => fields,
-            _ => Map::new(),
-        };
-        let (before, after) = (side(&entry.before), side(&entry.after));
+        let (before, after) = (side(entry.before.as_deref()), side(entry.after.as_deref()));
         let read = |side: &Map<String, Value>, name: &str| match side.get(name) {
             None | Some(Value::Null) => None,
             Some(value) => readable(name, value),
         };
         let change = |(name, label): &(&str, &str)| {
-            let (old, new) = (read(&before, name), read(&after, name));
-            (old.is_some() || new.is_some()).then(|| FieldChange {
-                label: (*label).to_owned(),
-                before: old,
-                after: new,
-            })
+            FieldChange::of((*label).to_owned(), read(&before, name), read(&after, name))
         };
         Self {
             who: entry.actor.clone(),
             initials: initials(&entry.actor),
-            door: match (&entry.api_key, entry.door.as_str()) {
-                (Some(name), _) => format!("API key {name}"),
-                (None, "admin") => "Admin site".to_owned(),
-                (None, "api") => "API".to_owned(),
-                (None, "cli") => "Command line".to_owned(),
-                (None, other) => other.to_owned(),
-            },
+            door: door(&entry.door, entry.api_key.as_deref()),
             action: entry.action.clone(),
             at: When::on(entry.at),
             summary: Some(entry.summary.clone()).filter(|summary| telling(summary)),
@@ -107,11 +85,14 @@ impl HistoryEntry {
     }
 }
 
-/// A value without units or names of its own, as it is read.
-pub fn plain(value: &Value) -> String {
-    match value {
-        Value::Bool(yes) => if *yes { "Yes" } else { "No" }.to_owned(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
+/// By which door somebody came, and with which API key, as it is read.
+pub fn door(door: &str, api_key: Option<&str>) -> String {
+    match (api_key, door) {
+        (Some(name), _) => format!("API key {name}"),
+        (None, "admin") => "Admin site".to_owned(),
+        (None, "api") => "API".to_owned(),
+        (None, "cli") => "Command line".to_owned(),
+        (None, "job") => "Background work".to_owned(),
+        (None, other) => other.to_owned(),
     }
 }

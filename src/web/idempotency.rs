@@ -194,6 +194,11 @@ pub enum Claimed {
 pub struct Claim(Option<Held>);
 
 impl Claim {
+    /// That of a form, which has no key: whoever sends it twice is told that nothing is left to do.
+    pub fn none() -> Self {
+        Self(None)
+    }
+
     /// Takes hold, in the first transaction of the act. If that is not the last one too, others are told until
     /// [`Claim::keep`] that it is under way.
     ///

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::steps;
 use crate::error::Error;
 use crate::fields::FieldErrors;
 use crate::time::Timestamp;
@@ -74,6 +75,16 @@ impl Params {
         time.map(|time| time.0)
     }
 
+    /// A day as a date field sends it: its beginning in UTC.
+    pub fn day(&self, name: &str, errors: &mut FieldErrors) -> Option<Timestamp> {
+        let text = self.get(name)?;
+        let day = Timestamp::parse(&format!("{text}T00:00:00Z"));
+        if day.is_none() {
+            errors.add(name, "format", "must be a day such as 2026-11-21");
+        }
+        day
+    }
+
     /// What makes this list another list: everything but its window, in one order. Cursors are bound to it.
     pub fn context(&self, path: &str) -> String {
         const WINDOW: [&str; 8] = ["cursor", "limit", "page", "page_size", "skip", "include_total", "fields", "expand"];
@@ -86,7 +97,8 @@ impl Params {
     /// The query string with a parameter put in, changed or (with an empty value) left out; the page starts
     /// anew. For links in pages.
     pub fn with(&self, name: &str, value: &str) -> String {
-        let kept = self.pairs.iter().filter(|(n, v)| n != name && n != "page" && !v.is_empty());
+        let place = |n: &str| n == "page" || steps::PARAMS.contains(&n);
+        let kept = self.pairs.iter().filter(|(n, v)| n != name && !place(n) && !v.is_empty());
         let mut pairs: Vec<(&str, &str)> = kept.map(|(n, v)| (n.as_str(), v.as_str())).collect();
         if !value.is_empty() {
             pairs.push((name, value));

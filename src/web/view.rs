@@ -11,14 +11,21 @@ pub struct FieldError {
 }
 
 impl FieldError {
-    /// The field's name for people: `category_id` is "Category", `tax_rate` "Tax rate".
+    /// The field's name for people.
     pub fn label(&self) -> String {
-        match self.field.as_str() {
-            "sku" => "SKU".into(),
-            "email" => "E-mail".into(),
-            "q" => "Search".into(),
-            other => capitalised(&other.trim_end_matches("_id").replace('_', " ")),
-        }
+        label(&self.field)
+    }
+}
+
+/// A field's name for people: `category_id` is "Category", `tax_rate` "Tax rate".
+pub fn label(field: &str) -> String {
+    match field {
+        "sku" => "SKU".into(),
+        "email" => "E-mail".into(),
+        "url" => "URL".into(),
+        "q" => "Search".into(),
+        "is_active" => "Active".into(),
+        other => capitalised(&other.trim_end_matches("_id").replace('_', " ")),
     }
 }
 

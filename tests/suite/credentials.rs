@@ -198,6 +198,10 @@ const ADMIN: &[(Expected, bool)] = &[
     (row("POST /admin/users/{id}/invite", [303, 403, 403, 403, 303, 303]), true),
     (row("GET /admin/users/{id}/delete", [303, 403, 403, 403, 200, 303]), false),
     (row("POST /admin/users/{id}/delete", [303, 403, 403, 403, 303, 303]), true),
+    (row("GET /admin/audit", [303, 403, 403, 403, 200, 303]), false),
+    (row("GET /admin/audit/{id}", [303, 403, 403, 403, 200, 303]), false),
+    (row("GET /admin/audit/{id}/revert", [303, 403, 403, 403, 200, 303]), false),
+    (row("POST /admin/audit/{id}/revert", [303, 403, 403, 403, 303, 303]), true),
     (row("POST /admin/theme", [303, 303, 303, 303, 303, 303]), true),
     (row("POST /admin/logout", [303, 303, 303, 303, 303, 303]), true),
 ];
@@ -425,6 +429,10 @@ fn every_page_answers_each_credential_as_the_table_says(server: &Server) {
             let (mut path, category) = fresh_path(server, pattern, round);
             if pattern.starts_with("/admin/users/{id}") {
                 path = user_path(server, "DELETE", pattern, round);
+            }
+            if pattern.starts_with("/admin/audit/{id}") {
+                let newest = server.db().number("SELECT max(id) AS n FROM changesets");
+                path = pattern.replace("{id}", &newest.to_string());
             }
             let mut fields: Vec<(String, String)> = Vec::new();
             if *writes {

@@ -34,6 +34,7 @@ mod items;
 mod limits;
 mod lists;
 mod live;
+mod log;
 mod logs;
 mod mail;
 mod migrations;

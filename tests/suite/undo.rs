@@ -1,7 +1,7 @@
 //! The log, each item's history, and taking back what was done.
 
 use crate::support::{
-    Answer, Kind, Place, Server, Who,
+    Answer, Kind, Place, Server, Visitor, Who,
     data::{self, new_category, new_item},
     on_both, on_each_database, wait_for,
 };
@@ -387,10 +387,14 @@ fn an_import_is_undone_to_the_last_byte(kind: Kind) {
         all.insert("item_search", db.texts(words));
         all
     };
+    let visitor = Visitor::signed_in(&server, Who::Admin);
     let before = hash();
     server.run(&["import", data::diamonds().to_str().unwrap()]).expect(0);
     assert_eq!(server.db().count("items"), 53_941);
     let import = last(&server);
+    // The page that asks looks through the most of it.
+    let question = visitor.get(&format!("/admin/audit/{import}/revert")).expect(200);
+    question.says("50,000 changes would be taken back").says("more were not looked through yet");
     // Somebody works on the catalogue meanwhile, which is not the import's.
     let path = format!("/api/v1/audit/{import}/revert");
     let answer = server.admin().post(&path, &json!({})).patient().send().expect(200).data();

@@ -1,5 +1,8 @@
 //! Undoing a whole changeset: looked through first, then taken back by the thousand, so that on SQLite nobody waits
-//! for the whole of it, and so that never more than a thousand entities are in memory.
+//! for the whole of it, and so that never more than a thousand entities are in memory. What it would do, before
+//! anybody says yes to it, is in `undo/preview.rs`.
+
+pub mod preview;
 
 use std::sync::Arc;
 
@@ -24,7 +27,16 @@ use crate::webhooks::model::Webhook;
 /// So many entities are brought back in one transaction.
 const AT_ONCE: usize = 1_000;
 /// So many obstacles are listed; all are counted.
-const LISTED: usize = 100;
+pub const LISTED: usize = 100;
+
+/// What becomes of what stands in the way; without either, nothing is undone then.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Choice {
+    /// What was changed since is overwritten.
+    pub force: bool,
+    /// What is still in the way is left as it is, and the rest undone.
+    pub partly: bool,
+}
 
 /// A changeset that is to be undone.
 struct Undo {
@@ -32,14 +44,14 @@ struct Undo {
     summary: String,
     touched: Touched,
     coming: Coming,
-    force: bool,
+    choice: Choice,
 }
 
 impl Undo {
-    fn read(conn: &mut Conn, id: i64, force: bool) -> Result<Self, Error> {
+    fn read(conn: &mut Conn, id: i64, choice: Choice) -> Result<Self, Error> {
         let changeset = store::find(conn, id)?.ok_or_else(|| Error::missing("Changeset", id))?;
         let touched = Touched::read(conn, id, AT_ONCE)?;
-        Ok(Self { id, summary: changeset.summary, coming: touched.coming(), touched, force })
+        Ok(Self { id, summary: changeset.summary, coming: touched.coming(), touched, choice })
     }
 
     /// What a user who comes back does not come back with.
@@ -54,12 +66,16 @@ impl Undo {
         })
     }
 
-    /// Whether anything of a part is left to undo, and what is in the way.
+    /// How much of a part is left to undo, and what is in the way.
     fn check(&self, conn: &mut Conn, part: usize) -> Result<Outcome, Error> {
         let nets = self.touched.part(conn, part)?;
+        self.check_nets(conn, &nets, self.choice.force)
+    }
+
+    fn check_nets(&self, conn: &mut Conn, nets: &[Net], force: bool) -> Result<Outcome, Error> {
         let mut whole = Outcome::default();
-        for (run, way) in runs(&nets) {
-            whole.add((way.check)(conn, run, &self.coming, self.force)?.into());
+        for (run, way) in runs(nets) {
+            whole.add((way.check)(conn, run, &self.coming, force)?.into());
         }
         Ok(whole)
     }
@@ -69,14 +85,14 @@ impl Undo {
         let nets = self.touched.part(tx.conn, part)?;
         let mut whole = Outcome::default();
         for (run, way) in runs(&nets) {
-            whole.add((way.take_back)(tx, run, &self.coming, self.force)?.into());
+            whole.add((way.take_back)(tx, run, &self.coming, self.choice.force)?.into());
         }
         Ok(whole)
     }
 
     /// Whether it must not be done, or go on, as it was asked for.
     fn is_blocked(&self, outcome: &Outcome) -> bool {
-        outcome.impossible > 0 || (outcome.since > 0 && !self.force)
+        !self.choice.partly && (outcome.impossible > 0 || (outcome.since > 0 && !self.choice.force))
     }
 
     fn in_the_way(&self, outcome: &Outcome) -> Error {
@@ -157,8 +173,8 @@ fn runs(nets: &[Net]) -> impl Iterator<Item = (&[Net], Way)> {
     nets.chunk_by(|a, b| a.entity == b.entity).filter_map(|run| Some((run, Way::of(run.first()?.entity)?)))
 }
 
-/// Undoes a whole changeset in a new one. What was changed since is not overwritten but with `force`; what was
-/// deleted since, or cannot be as it was, is left and named.
+/// Undoes a whole changeset in a new one. What was changed since is not overwritten, and what is in the way not left,
+/// but by choice; what was left is named.
 ///
 /// A changeset of up to a thousand entities is undone at once or not at all. A larger one is looked through
 /// first, and then undone by the thousand, so that on SQLite nobody waits for the whole of it; what somebody
@@ -173,12 +189,12 @@ pub async fn revert(
     app: &App,
     caller: &Caller,
     id: i64,
-    force: bool,
+    choice: Choice,
     claim: &Claim,
     show: fn(&Undone) -> Result<Answer, Error>,
 ) -> Result<Undone, Error> {
     let begun = move |conn: &mut Conn| {
-        let undo = Undo::read(conn, id, force)?;
+        let undo = Undo::read(conn, id, choice)?;
         let outcome = undo.check(conn, 0)?;
         Ok((Arc::new(undo), outcome))
     };
@@ -207,6 +223,7 @@ pub async fn revert(
             } else {
                 held.go_on(tx)?
             }
+            store::lock(tx.conn, undo.id)?;
             tx.resume(&open);
             tx.undoes(undo.id);
             let outcome = undo.take_back(tx, n)?;
