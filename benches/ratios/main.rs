@@ -2,14 +2,16 @@
 //! run on the same machine. A figure alone says more about the machine and its mood than about the product.
 //!
 //! ```text
-//! cargo bench --bench ratios -- [reads writes logins startup import postgres]
+//! cargo bench --bench ratios -- [reads writes logins startup import catalogue postgres]
 //!     [--seconds N] [--items N] [--database postgres://…]
 //! ```
 //!
-//! Without names everything is measured, PostgreSQL only with `--database`. What is compared takes turns in
+//! Without names everything is measured, PostgreSQL only with `--database`; `catalogue` is meant for `--items 1000000`.
+//! What is compared takes turns in
 //! short slices, so that a change of the machine's mood meets all of them. The load is one thread of this
 //! process, as `wrk -t1` would be; servers are processes of their own, so that their CPU time is theirs.
 
+mod catalogue;
 mod ceiling;
 mod cpu;
 mod load;
@@ -44,6 +46,8 @@ enum Measure {
     Startup,
     /// The import of the diamonds.
     Import,
+    /// Lists, search, bulk, export and listeners on a large catalogue.
+    Catalogue,
     /// One item from PostgreSQL, against pgbench.
     Postgres,
 }
@@ -101,7 +105,7 @@ fn main() -> anyhow::Result<()> {
 }
 
 fn measure(args: &Args, folder: &Path, report: &mut Report) -> anyhow::Result<()> {
-    let on_sqlite = [Measure::Reads, Measure::Writes, Measure::Logins, Measure::Startup];
+    let on_sqlite = [Measure::Reads, Measure::Writes, Measure::Logins, Measure::Startup, Measure::Catalogue];
     if on_sqlite.into_iter().any(|measure| args.wants(measure)) {
         let home = Home::new(folder.join("sqlite"), None)?;
         let rows = folder.join("items.csv");
@@ -140,6 +144,9 @@ fn measure_sqlite(args: &Args, home: &Home, report: &mut Report) -> anyhow::Resu
         }
         if args.wants(Measure::Logins) {
             logins::measure(&server, args.items, args.time(), report)?;
+        }
+        if args.wants(Measure::Catalogue) {
+            catalogue::measure(&server, args.items, args.time(), report)?;
         }
         if args.wants(Measure::Writes) {
             writes::measure(&ceiling, &server, &plain, args.time(), report)?;

@@ -3,11 +3,14 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 use crate::config::Config;
 use crate::server::Server;
 
 /// Serves until it is told to stop.
 pub fn run(config: Config) -> Result<ExitCode, String> {
+    allow_many_connections();
     let base = config.base_url.clone();
     actix_web::rt::System::new().block_on(async move {
         let server = Server::build(config)?;
@@ -21,4 +24,12 @@ pub fn run(config: Config) -> Result<ExitCode, String> {
         server.run().await
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Each connection is an open file, and the usual limit is 1,024 of them: as many as the system lets us have.
+fn allow_many_connections() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        log::warn!("the limit of open files stays as it is: {error}");
+    }
 }
