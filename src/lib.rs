@@ -15,7 +15,7 @@
 //! 4. [`app`]: what a handler is given: `look_up`, `read`, `write`.
 //! 5. [`web`]: what the HTTP side of all features shares.
 //! 6. The slices, each with the same rooms (`model`, `store`, `service`, `api`, `pages`): [`users`],
-//!    [`categories`], [`items`], [`posts`], [`uploads`], [`webhooks`], [`dashboard`]; above them [`auth`] and
+//!    [`categories`], [`items`], [`posts`], [`uploads`], [`webhooks`], [`queue`], [`dashboard`]; above them [`auth`] and
 //!    [`audit`], which know other slices.
 //! 7. [`routes`]: the map of every URL. [`server`]: from settings to a socket. [`cli`]: the commands.
 //!
@@ -42,6 +42,7 @@ pub mod limits;
 pub mod live;
 pub mod mail;
 pub mod posts;
+pub mod queue;
 pub mod routes;
 pub mod sealed;
 pub mod search;

@@ -15,7 +15,7 @@ use crate::auth::{identify, sessions};
 use crate::config::Config;
 use crate::error::Error;
 use crate::web::{assets, idempotency, rate_limit};
-use crate::{audit, auth, categories, dashboard, events, items, posts, uploads, users, webhooks};
+use crate::{audit, auth, categories, dashboard, events, items, posts, queue, uploads, users, webhooks};
 
 /// One route of the map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -231,6 +231,16 @@ routes!(AUDIT_PAGES, register_audit_pages, "/admin/audit", {
     "/{id}/revert" => { GET audit::pages::undo::ask, POST audit::pages::undo::act }
 });
 
+// The pages of the queue, behind the sign-in too.
+routes!(JOB_PAGES, register_job_pages, "/admin/jobs", {
+    "" => { GET queue::pages::list }
+    "/retry" => { GET queue::pages::many::ask_retry, POST queue::pages::many::retry }
+    "/discard" => { GET queue::pages::many::ask_discard, POST queue::pages::many::discard }
+    "/{id}" => { GET queue::pages::one::show }
+    "/{id}/retry" => { POST queue::pages::one::retry }
+    "/{id}/discard" => { GET queue::pages::one::ask_discard, POST queue::pages::one::discard }
+});
+
 // The pages of users, behind the sign-in too.
 routes!(USER_PAGES, register_user_pages, "/admin/users", {
     "" => { GET users::pages::list }
@@ -246,7 +256,7 @@ routes!(USER_PAGES, register_user_pages, "/admin/users", {
 
 /// Every route, in the order of the map.
 pub fn table() -> impl Iterator<Item = Route> {
-    let parts: [&'static [Route]; 18] = [
+    let parts: [&'static [Route]; 19] = [
         ITEMS,
         ITEMS_V2,
         STATS,
@@ -265,6 +275,7 @@ pub fn table() -> impl Iterator<Item = Route> {
         PAGES,
         USER_PAGES,
         AUDIT_PAGES,
+        JOB_PAGES,
     ];
     let assets = Route { method: "GET", path: "/static/{version}/{file}", handler: "web::assets::file" };
     let trimmed = |route: &Route| Route {
@@ -312,6 +323,7 @@ pub fn register(cfg: &mut ServiceConfig, app: &Arc<App>) {
                     .wrap(from_fn(identify::signed_in))
                     .service(web::scope("/users").configure(register_user_pages))
                     .service(web::scope("/audit").configure(register_audit_pages))
+                    .service(web::scope("/jobs").configure(register_job_pages))
                     .configure(register_pages)
                     .default_service(web::to(nothing)),
             ),

@@ -88,6 +88,18 @@ impl Timestamp {
         }
     }
 
+    /// `in 5 min`; beyond a day the moment itself.
+    pub fn until(self, now: Self) -> String {
+        let seconds = self.0.saturating_sub(now.0) / 1_000_000;
+        match seconds {
+            ..1 => "now".to_owned(),
+            1..60 => format!("in {seconds} s"),
+            60..3_600 => format!("in {} min", seconds / 60),
+            3_600..86_400 => format!("in {} h", seconds / 3_600),
+            _ => self.human(),
+        }
+    }
+
     fn utc(self) -> DateTime<Utc> {
         DateTime::from_timestamp_micros(self.0).unwrap_or_default()
     }

@@ -9,7 +9,7 @@ use crate::changes::Entity;
 use crate::db::Conn;
 
 /// The fields that a thing may be called by, in what was recorded of it.
-const CALLED: [&str; 5] = ["name", "username", "title", "filename", "url"];
+const CALLED: [&str; 6] = ["name", "username", "title", "filename", "url", "kind"];
 
 /// The names of things that exist.
 #[derive(Debug, Clone, Default)]
@@ -62,6 +62,7 @@ pub fn page_of(entity: Entity, id: i64) -> Option<String> {
         Entity::User => "users",
         Entity::Category => "categories",
         Entity::Item => "items",
+        Entity::Job => "jobs",
         Entity::Post | Entity::Upload | Entity::ApiKey | Entity::Webhook => return None,
     };
     Some(format!("/admin/{place}/{id}"))

@@ -24,6 +24,8 @@ pub enum Entity {
     ApiKey,
     /// A webhook.
     Webhook,
+    /// A job of the queue: what an admin does with it, and not what the queue does.
+    Job,
 }
 
 impl Entity {
@@ -37,12 +39,21 @@ impl Entity {
             Self::Upload => "upload",
             Self::ApiKey => "api_key",
             Self::Webhook => "webhook",
+            Self::Job => "job",
         }
     }
 
     /// All kinds.
-    pub const ALL: [Entity; 7] =
-        [Entity::User, Entity::Category, Entity::Item, Entity::Post, Entity::Upload, Entity::ApiKey, Entity::Webhook];
+    pub const ALL: [Entity; 8] = [
+        Entity::User,
+        Entity::Category,
+        Entity::Item,
+        Entity::Post,
+        Entity::Upload,
+        Entity::ApiKey,
+        Entity::Webhook,
+        Entity::Job,
+    ];
 
     /// As it is stored.
     pub fn parse(text: &str) -> Option<Self> {
@@ -53,7 +64,7 @@ impl Entity {
     pub fn is_told_of(self) -> bool {
         match self {
             Self::User | Self::Category | Self::Item | Self::Post => true,
-            Self::Upload | Self::ApiKey | Self::Webhook => false,
+            Self::Upload | Self::ApiKey | Self::Webhook | Self::Job => false,
         }
     }
 
@@ -67,6 +78,7 @@ impl Entity {
             Self::Upload => "Upload",
             Self::ApiKey => "API key",
             Self::Webhook => "Webhook",
+            Self::Job => "Job",
         }
         .to_owned()
     }
@@ -81,6 +93,7 @@ impl Entity {
             Self::Upload => "uploads",
             Self::ApiKey => "API keys",
             Self::Webhook => "webhooks",
+            Self::Job => "jobs",
         };
         if count == 1 { format!("1 {}", self.as_str().replace('_', " ")) } else { format!("{count} {plural}") }
     }

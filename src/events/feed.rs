@@ -128,6 +128,8 @@ pub fn events(conn: &mut Conn, happened: Vec<Happened>) -> Result<Vec<Event>, Er
     let mut events = Vec::with_capacity(happened.len());
     for one in happened {
         let data = match (one.action, one.entity) {
+            // What admins do with the queue is in the log, and nothing of the catalogue.
+            (_, Entity::Job) => continue,
             (Action::Deleted, _) => {
                 let data: Option<Value> = one.before.as_deref().and_then(|text| serde_json::from_str(text).ok());
                 data.unwrap_or_else(|| json!({"id": one.entity_id}))
@@ -188,7 +190,7 @@ fn audience_of(entity: Entity, id: i64, data: &Value) -> Audience {
         Entity::Post => number("author_id").map_or(Audience::Admins, Audience::Of),
         Entity::Upload => number("owner_id").map_or(Audience::Admins, Audience::Of),
         Entity::User => Audience::Of(id),
-        Entity::Webhook => Audience::Admins,
+        Entity::Webhook | Entity::Job => Audience::Admins,
         Entity::ApiKey => number("user_id").map_or(Audience::Admins, Audience::Of),
     }
 }

@@ -142,6 +142,11 @@ impl When {
         Self { iso: at.rfc3339(), human: at.ago(now) }
     }
 
+    /// A moment that is to come: "in 5 min".
+    pub fn until(at: Timestamp, now: Timestamp) -> Self {
+        Self { iso: at.rfc3339(), human: at.until(now) }
+    }
+
     /// A moment by the calendar.
     pub fn on(at: Timestamp) -> Self {
         Self { iso: at.rfc3339(), human: at.human() }

@@ -120,7 +120,7 @@ fn load(conn: &mut Conn, entity: Entity, ids: &[i64]) -> Result<HashMap<i64, Pre
         Entity::Category => fields_of(categories::store::find_all(conn, ids)?),
         Entity::User => fields_of(users::store::find_all(conn, ids)?),
         Entity::Post => fields_of(posts::store::find_all(conn, ids, false)?),
-        Entity::Upload | Entity::ApiKey | Entity::Webhook => HashMap::new(),
+        Entity::Upload | Entity::ApiKey | Entity::Webhook | Entity::Job => HashMap::new(),
     })
 }
 

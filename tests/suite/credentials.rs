@@ -198,6 +198,16 @@ const ADMIN: &[(Expected, bool)] = &[
     (row("POST /admin/users/{id}/invite", [303, 403, 403, 403, 303, 303]), true),
     (row("GET /admin/users/{id}/delete", [303, 403, 403, 403, 200, 303]), false),
     (row("POST /admin/users/{id}/delete", [303, 403, 403, 403, 303, 303]), true),
+    (row("GET /admin/jobs", [303, 403, 403, 403, 200, 303]), false),
+    (row("GET /admin/jobs/retry", [303, 403, 403, 403, 200, 303]), false),
+    (row("POST /admin/jobs/retry", [303, 403, 403, 403, 303, 303]), true),
+    (row("GET /admin/jobs/discard", [303, 403, 403, 403, 200, 303]), false),
+    (row("POST /admin/jobs/discard", [303, 403, 403, 403, 303, 303]), true),
+    // A job that there is not.
+    (row("GET /admin/jobs/{id}", [303, 403, 403, 403, 404, 303]), false),
+    (row("POST /admin/jobs/{id}/retry", [303, 403, 403, 403, 303, 303]), true),
+    (row("GET /admin/jobs/{id}/discard", [303, 403, 403, 403, 404, 303]), false),
+    (row("POST /admin/jobs/{id}/discard", [303, 403, 403, 403, 303, 303]), true),
     (row("GET /admin/audit", [303, 403, 403, 403, 200, 303]), false),
     (row("GET /admin/audit/{id}", [303, 403, 403, 403, 200, 303]), false),
     (row("GET /admin/audit/{id}/revert", [303, 403, 403, 403, 200, 303]), false),
@@ -434,6 +444,9 @@ fn every_page_answers_each_credential_as_the_table_says(server: &Server) {
                 let newest = server.db().number("SELECT max(id) AS n FROM changesets");
                 path = pattern.replace("{id}", &newest.to_string());
             }
+            if pattern.starts_with("/admin/jobs/") {
+                path = format!("{}?kind=mail.welcome", pattern.replace("{id}", "999999"));
+            }
             let mut fields: Vec<(String, String)> = Vec::new();
             if *writes {
                 let name = format!("New {round}");
@@ -445,6 +458,7 @@ fn every_page_answers_each_credential_as_the_table_says(server: &Server) {
                     ("version", "1"),
                     ("scopes", "read"),
                     ("expires_at", "30"),
+                    ("kind", "mail.welcome"),
                 ] {
                     fields.push((field.into(), value.into()));
                 }

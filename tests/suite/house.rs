@@ -21,7 +21,7 @@ const FLOORS: &[(u8, &[&str])] = &[
     (11, &["cli"]),
     (12, &["main"]),
 ];
-const SLICES: &[&str] = &["users", "categories", "items", "posts", "uploads", "webhooks", "dashboard"];
+const SLICES: &[&str] = &["users", "categories", "items", "posts", "uploads", "webhooks", "queue", "dashboard"];
 const ROOMS: &[&str] = &["model", "store", "service", "api", "pages"];
 
 /// A file of `src/`: its path there and its code, without comments and without what stands in quotes.

@@ -40,6 +40,7 @@ mod mail;
 mod migrations;
 mod people;
 mod posts;
+mod queue;
 mod readme;
 mod refresh;
 mod rights;

@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::fields::FieldErrors;
 use crate::items::model::Item;
 use crate::posts::model::Post;
+use crate::queue::model::QueuedJob;
 use crate::uploads::model::Upload;
 use crate::users::model::User;
 use crate::web::idempotency::Claim;
@@ -162,6 +163,7 @@ impl Way {
             Entity::Webhook => Self::with::<Webhook>(),
             Entity::Post => Self::with::<Post>(),
             Entity::Upload => Self::with::<Upload>(),
+            Entity::Job => Self::with::<QueuedJob>(),
             // A key that was shown or ended stays so.
             Entity::ApiKey => return None,
         })

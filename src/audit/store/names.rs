@@ -4,7 +4,7 @@ use diesel::prelude::*;
 
 use crate::changes::Entity;
 use crate::db::Conn;
-use crate::db::schema::{api_keys, categories, items, posts, uploads, users, webhooks};
+use crate::db::schema::{api_keys, categories, items, jobs, posts, uploads, users, webhooks};
 
 /// Those of these ids that exist, and what each is called.
 pub fn of(conn: &mut Conn, entity: Entity, ids: &[i64]) -> QueryResult<Vec<(i64, String)>> {
@@ -21,5 +21,6 @@ pub fn of(conn: &mut Conn, entity: Entity, ids: &[i64]) -> QueryResult<Vec<(i64,
         Entity::Upload => names!(uploads, filename),
         Entity::ApiKey => names!(api_keys, name),
         Entity::Webhook => names!(webhooks, url),
+        Entity::Job => names!(jobs, kind),
     }
 }
